@@ -1,0 +1,1 @@
+"""renkei: one inbox, one sync integration, any CRM."""

@@ -1,0 +1,1 @@
+"""Claim, render, push, settle: what turns waiting deliveries into records, each once."""

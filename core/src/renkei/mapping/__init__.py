@@ -1,0 +1,1 @@
+"""Pure: check a mapping against a schema, render an action, suggest rules."""

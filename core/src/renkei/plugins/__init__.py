@@ -1,0 +1,1 @@
+"""Find, vet and call plugins; the guarded HTTP client."""

@@ -1,0 +1,1 @@
+"""SQLAlchemy tables, queries by noun, Alembic migrations; the vault of sealed secrets."""

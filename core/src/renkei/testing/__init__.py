@@ -1,0 +1,1 @@
+"""For hosts' and plugins' own tests: a fake backend and `drain()`."""

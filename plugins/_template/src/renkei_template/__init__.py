@@ -1,0 +1,1 @@
+"""A complete small backend for an invented CRM."""

@@ -1,0 +1,1 @@
+"""kintone as a backend of renkei."""
