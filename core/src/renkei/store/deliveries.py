@@ -1,0 +1,253 @@
+"""Deliveries: choosing what is due, the durable mark before a push, and settling after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from renkei.store.lanes import Lease, deliverable, still_held
+from renkei.store.tables import attempts, deliveries, lanes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """One delivery whose time has come."""
+
+    id: int
+    integration_id: int
+    revision_id: int
+    key: str
+    payload: str
+    attempt: int
+    maybe_written: bool
+    sent_at: datetime | None
+
+
+_due = (
+    sa.select(
+        deliveries.c.id,
+        deliveries.c.integration_id,
+        deliveries.c.revision_id,
+        deliveries.c.key,
+        deliveries.c.payload,
+        deliveries.c.attempt,
+        deliveries.c.maybe_written,
+        deliveries.c.sent_at,
+    )
+    .where(
+        deliveries.c.lane_id == bindparam("lane"),
+        deliveries.c.integration_id == bindparam("integration"),
+        sa.text("deliveries.state = 'waiting'"),
+        deliveries.c.due_at <= bindparam("now"),
+    )
+    .order_by(deliveries.c.due_at, deliveries.c.id)
+    .limit(bindparam("most"))
+)
+
+
+def due(connection: sa.Connection, lane_id: int, *, now: datetime, most: int, after: int = 0) -> list[Waiting]:
+    """Up to *most* due deliveries of the lane, in turn over its integrations, oldest first within each.
+
+    Args:
+        after: the integration that was served last; the turn begins behind it.
+    """
+    turn: list[int] = [int(number) for number in connection.execute(deliverable(lane_id)).scalars()]
+    turn = [number for number in turn if number > after] + [number for number in turn if number <= after]
+    found: dict[int, list[Waiting]] = {}
+    for integration in turn:
+        rows = connection.execute(_due, {"lane": lane_id, "integration": integration, "now": now, "most": most})
+        found[integration] = [Waiting(**row) for row in rows.mappings()]
+    return _in_turn(list(found.values()), most)
+
+
+def _in_turn(queues: list[list[Waiting]], most: int) -> list[Waiting]:
+    if len(queues) == 1:
+        return queues[0][:most]
+    chosen: list[Waiting] = []
+    position = 0
+    while len(chosen) < most and any(position < len(queue) for queue in queues):
+        chosen += [queue[position] for queue in queues if position < len(queue)]
+        position += 1
+    return chosen[:most]
+
+
+_still_waiting = sa.select(deliveries.c.id).where(
+    deliveries.c.id.in_(bindparam("ids", expanding=True)), deliveries.c.state == "waiting"
+)
+_mark = (
+    deliveries.update()
+    .where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        state="sending",
+        attempt=deliveries.c.attempt + 1,
+        fence=bindparam("holder"),
+        maybe_before=deliveries.c.maybe_written,
+        maybe_written=sa.true(),
+        sent_before_at=deliveries.c.sent_at,
+        sent_at=bindparam("now"),
+    )
+)
+
+
+def mark(connection: sa.Connection, lease: Lease, ids: Sequence[int], now: datetime) -> list[int] | None:
+    """Say durably that these are about to be sent and may have been written, and return those that were waiting.
+
+    None where the lease was lost; nothing was marked then. A delivery cancelled meanwhile is left out.
+    """
+    if not still_held(connection, lease):
+        return None
+    if not ids:
+        return []
+    waiting = list(connection.execute(_still_waiting, {"ids": list(ids)}).scalars())
+    if waiting:
+        connection.execute(_mark, {"ids": waiting, "holder": lease.fence, "now": now})
+    return waiting
+
+
+_delivered = (
+    deliveries.update()
+    .where(deliveries.c.id == bindparam("row"), deliveries.c.state.in_(("sending", "waiting", "doubtful")))
+    .values(
+        state="delivered",
+        settled_at=bindparam("now"),
+        remote_id=bindparam("record"),
+        link=bindparam("url"),
+        code=None,
+        field=None,
+        reason=None,
+    )
+)
+_settled = deliveries.update().where(deliveries.c.id == bindparam("row"), deliveries.c.state == "sending")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """Positive proof: it is there. Accepted from anyone, also from a holder who has lost the lane."""
+
+    id: int
+    remote_id: str | None
+    link: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Anything else that a push came to; refused from a holder who has lost the lane.
+
+    Attributes:
+        state: `waiting`, `rejected` or `doubtful`.
+        maybe_written: whether an earlier request, or this one, may have stored it.
+        due_at: when it may be sent again.
+    """
+
+    id: int
+    state: str
+    maybe_written: bool
+    due_at: datetime
+    code: str | None = None
+    field: str | None = None
+    reason: dict[str, str] | None = None
+
+
+_KEPT = {
+    "state": bindparam("to"),
+    "maybe_written": bindparam("maybe"),
+    "due_at": bindparam("due"),
+    "settled_at": bindparam("now"),
+    "code": bindparam("why"),
+    "field": bindparam("where"),
+    "reason": bindparam("text", type_=deliveries.c.reason.type),
+}
+_keep = _settled.values(_KEPT)
+
+
+def settle(connection: sa.Connection, lease: Lease, outcomes: Sequence[Delivered | Kept], now: datetime) -> bool:
+    """Write down what a push came to. False where the lease was lost: then only positive proof was accepted."""
+    held = still_held(connection, lease)
+    won = [
+        {"row": one.id, "now": now, "record": one.remote_id, "url": one.link}
+        for one in outcomes
+        if isinstance(one, Delivered) and (held or one.remote_id)
+    ]
+    if won:
+        connection.execute(_delivered, won)
+    kept = [
+        {
+            "row": one.id,
+            "to": one.state,
+            "maybe": one.maybe_written,
+            "due": one.due_at,
+            "now": now if one.state != "waiting" else None,
+            "why": one.code,
+            "where": one.field,
+            "text": one.reason,
+        }
+        for one in outcomes
+        if isinstance(one, Kept)
+    ]
+    if held and kept:
+        connection.execute(_keep, kept)
+    return held
+
+
+def abandoned(connection: sa.Connection, lease: Lease) -> list[sa.Row[Any]]:
+    """Rows that an earlier holder of this lane left marked: their outcome is unknown."""
+    query = sa.select(
+        deliveries.c.id, deliveries.c.revision_id, deliveries.c.sent_at, deliveries.c.attempt, deliveries.c.key
+    ).where(
+        deliveries.c.lane_id == lease.lane_id,
+        sa.text("deliveries.state = 'sending'"),
+        deliveries.c.fence < lease.fence,
+    )
+    return list(connection.execute(query))
+
+
+_reject = deliveries.update().where(deliveries.c.id == bindparam("row"), deliveries.c.state == "waiting").values(_KEPT)
+
+
+def keep_unsent(connection: sa.Connection, lease: Lease, outcomes: Sequence[Kept], now: datetime) -> bool:
+    """Settle waiting rows without a push: found wanting while rendering, or left to a person."""
+    if not still_held(connection, lease):
+        return False
+    rows = [
+        {
+            "row": one.id,
+            "to": one.state,
+            "maybe": one.maybe_written,
+            "due": one.due_at,
+            "now": now,
+            "why": one.code,
+            "where": one.field,
+            "text": one.reason,
+        }
+        for one in outcomes
+    ]
+    if rows:
+        connection.execute(_reject, rows)
+    return True
+
+
+def log_attempts(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Append to the attempt log."""
+    if rows:
+        connection.execute(attempts.insert(), rows)
+
+
+def of_action(connection: sa.Connection, intake_id: int) -> sa.Row[Any] | None:
+    """The delivery of an intake row, with its lane's state."""
+    query = (
+        sa.select(
+            deliveries,
+            lanes.c.state.label("lane_state"),
+            lanes.c.reason.label("lane_reason"),
+            lanes.c.reason_code.label("lane_code"),
+            lanes.c.until.label("lane_until"),
+        )
+        .join(lanes, lanes.c.id == deliveries.c.lane_id)
+        .where(deliveries.c.intake_id == intake_id)
+    )
+    return connection.execute(query).first()

@@ -1,0 +1,206 @@
+"""Taking actions in: the one transaction that `record()` costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+from sqlalchemy.dialects import postgresql, sqlite
+
+from renkei.store.tables import counts, deliveries, intake, integrations, lanes, revisions, unknown_fields
+
+# A host's clock may run ahead a little; beyond this it is worth a note (promise 3).
+AHEAD = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """One action as `record()` was given it, read and checked.
+
+    Attributes:
+        excludes: given the revision in force, the code of the reason why its triggers leave the action out.
+    """
+
+    tenant: str
+    inbox: str
+    action_id: str
+    digest: str
+    kind: str | None
+    channel: str | None
+    occurred_at: datetime
+    payload: str
+    unknown: tuple[str, ...]
+    key: str
+    excludes: Callable[[sa.Connection, int], str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What became of an offer.
+
+    Attributes:
+        action_id: the host's id of the action.
+        outcome: `recorded`, `excluded` (see *reason*), or `conflict`: this id came earlier with other content, and
+            the first one is kept.
+        repeated: the same action with the same content was known already; nothing new was written.
+        reason: code of why it was excluded.
+        note: something odd that did not stop it: `occurred_ahead`.
+        unknown: fields that the host's schema does not have; kept.
+    """
+
+    action_id: str
+    outcome: str
+    repeated: bool = False
+    reason: str | None = None
+    note: str | None = None
+    unknown: tuple[str, ...] = ()
+
+
+_known = sa.select(intake.c.digest, intake.c.outcome, intake.c.reason, intake.c.note).where(
+    intake.c.tenant == bindparam("tenant"),
+    intake.c.inbox == bindparam("inbox"),
+    intake.c.action_id == bindparam("action_id"),
+)
+# PostgreSQL needs the row lock: without it an edit that has "saved" could be overtaken by a record() that read the
+# revision before, and a deletion could leave a waiting row behind. SQLite has a single writer and drops the clause.
+_standing = (
+    sa.select(
+        integrations.c.id,
+        integrations.c.state,
+        integrations.c.activated_at,
+        integrations.c.revision_id,
+        revisions.c.lane_id,
+    )
+    .join(revisions, revisions.c.id == integrations.c.revision_id)
+    .where(
+        integrations.c.tenant == bindparam("tenant"),
+        integrations.c.inbox == bindparam("inbox"),
+        integrations.c.state != "deleted",
+    )
+    .with_for_update(read=True, of=integrations)
+)
+_was_deleted = sa.select(sa.literal(1)).where(
+    integrations.c.tenant == bindparam("tenant"),
+    integrations.c.inbox == bindparam("inbox"),
+    integrations.c.state == "deleted",
+)
+_insert_intake = intake.insert().returning(intake.c.id)
+_insert_delivery = deliveries.insert().inline()
+# A leased lane is left alone: whoever holds it looks for what is due when it lets go, under this row's lock.
+_wake = (
+    lanes.update()
+    .where(
+        lanes.c.id == bindparam("lane"),
+        lanes.c.owner.is_(None),
+        lanes.c.state == "open",
+        sa.or_(lanes.c.wake_at.is_(None), lanes.c.wake_at > bindparam("now")),
+    )
+    .values(wake_at=bindparam("now"))
+)
+
+
+def _count_statement(dialect: str) -> sa.Insert:
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(counts)
+    counted: sa.Insert = insert.values(
+        tenant=bindparam("tenant"), inbox=bindparam("inbox"), offered=1, conflict=bindparam("conflicts")
+    ).on_conflict_do_update(
+        index_elements=[counts.c.tenant, counts.c.inbox],
+        set_={"offered": counts.c.offered + 1, "conflict": counts.c.conflict + insert.excluded.conflict},
+    )
+    return counted
+
+
+_count = {dialect: _count_statement(dialect) for dialect in ("sqlite", "postgresql")}
+
+
+def take_in(connection: sa.Connection, offer: Offer, now: datetime) -> Receipt:
+    """Write an offer down, with its delivery where there is to be one. Idempotent by action id."""
+    place = {"tenant": offer.tenant, "inbox": offer.inbox}
+    known = connection.execute(_known, {**place, "action_id": offer.action_id}).first()
+    if known is not None:
+        return _known_already(connection, offer, known)
+    standing = connection.execute(_standing, place).first()
+    reason = _why_excluded(connection, offer, standing)
+    outcome = "excluded" if reason else "recorded"
+    note = "occurred_ahead" if offer.occurred_at > now + AHEAD else None
+    row = {
+        **place,
+        "action_id": offer.action_id,
+        "digest": offer.digest,
+        "kind": offer.kind,
+        "channel": offer.channel,
+        "occurred_at": offer.occurred_at,
+        "recorded_at": now,
+        "outcome": outcome,
+        "reason": reason,
+        "note": note,
+    }
+    intake_id = connection.execute(_insert_intake, row).scalar_one()
+    if reason is None:
+        assert standing is not None
+        _write_delivery(connection, offer, intake_id, standing, now)
+    _offered(connection, offer, conflict=False)
+    if offer.unknown:
+        _note_unknown(connection, offer, now)
+    return Receipt(action_id=offer.action_id, outcome=outcome, reason=reason, note=note, unknown=offer.unknown)
+
+
+def _known_already(connection: sa.Connection, offer: Offer, known: sa.Row[*tuple[Any, ...]]) -> Receipt:
+    if known.digest != offer.digest:
+        _offered(connection, offer, conflict=True)
+        return Receipt(action_id=offer.action_id, outcome="conflict", unknown=offer.unknown)
+    return Receipt(
+        action_id=offer.action_id, outcome=known.outcome, repeated=True, reason=known.reason, note=known.note
+    )
+
+
+def _why_excluded(connection: sa.Connection, offer: Offer, standing: sa.Row[*tuple[Any, ...]] | None) -> str | None:
+    if standing is None:
+        gone = connection.execute(_was_deleted.limit(1), {"tenant": offer.tenant, "inbox": offer.inbox}).first()
+        return "integration_deleted" if gone else "no_integration"
+    # By the second: hosts stamp actions with whole seconds, and an action within the second of activation counts.
+    if offer.occurred_at.replace(microsecond=0) < standing.activated_at.replace(microsecond=0):
+        return "before_activation"
+    return offer.excludes(connection, standing.revision_id)
+
+
+def _write_delivery(
+    connection: sa.Connection, offer: Offer, intake_id: int, standing: sa.Row[*tuple[Any, ...]], now: datetime
+) -> None:
+    connection.execute(
+        _insert_delivery,
+        {
+            "intake_id": intake_id,
+            "tenant": offer.tenant,
+            "inbox": offer.inbox,
+            "integration_id": standing.id,
+            "revision_id": standing.revision_id,
+            "lane_id": standing.lane_id,
+            "key": offer.key,
+            "state": "waiting",
+            "due_at": now,
+            "payload": offer.payload,
+        },
+    )
+    if standing.state == "active":
+        connection.execute(_wake, {"lane": standing.lane_id, "now": now})
+
+
+def _offered(connection: sa.Connection, offer: Offer, *, conflict: bool) -> None:
+    connection.execute(
+        _count[connection.dialect.name],
+        {"tenant": offer.tenant, "inbox": offer.inbox, "conflicts": int(conflict)},
+    )
+
+
+def _note_unknown(connection: sa.Connection, offer: Offer, now: datetime) -> None:
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(unknown_fields)
+    rows = [
+        {"tenant": offer.tenant, "inbox": offer.inbox, "field": name, "action_id": offer.action_id, "seen_at": now}
+        for name in offer.unknown
+    ]
+    connection.execute(insert.on_conflict_do_nothing(), rows)

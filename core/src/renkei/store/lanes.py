@@ -1,0 +1,188 @@
+"""Lanes: leasing them, and what state they are in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from renkei.store.tables import connections, deliveries, integrations, lanes, revisions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A claimed lane: nobody else works in it until the lease ends. Every claim has a higher fence."""
+
+    lane_id: int
+    owner: str
+    fence: int
+    until: datetime
+
+
+_next = (
+    sa.select(lanes.c.id)
+    .where(lanes.c.wake_at <= bindparam("now"))
+    .order_by(lanes.c.wake_at, lanes.c.id)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_lease = (
+    lanes.update()
+    .where(lanes.c.id == bindparam("lane"))
+    .values(
+        owner=bindparam("by"),
+        lease_until=bindparam("lease_end"),
+        wake_at=bindparam("lease_end"),
+        fence=lanes.c.fence + 1,
+    )
+    .returning(lanes.c.fence)
+)
+
+
+def claim(connection: sa.Connection, *, owner: str, now: datetime, lease: timedelta) -> Lease | None:
+    """Lease the lane that has waited longest for its turn, or None where none is due.
+
+    A lane whose lease has run out is due again: `wake_at` is the lease's end while somebody holds it.
+    """
+    lane = connection.execute(_next, {"now": now}).scalar()
+    if lane is None:
+        return None
+    until = now + lease
+    fence = connection.execute(_lease, {"lane": lane, "by": owner, "lease_end": until}).scalar_one()
+    return Lease(lane_id=lane, owner=owner, fence=fence, until=until)
+
+
+def renew(connection: sa.Connection, lease: Lease, until: datetime) -> bool:
+    """Extend a lease, unless somebody else has taken the lane since."""
+    done = connection.execute(
+        lanes.update()
+        .where(lanes.c.id == lease.lane_id, lanes.c.fence == lease.fence, lanes.c.owner == lease.owner)
+        .values(lease_until=until, wake_at=until)
+    )
+    return done.rowcount == 1
+
+
+def still_held(connection: sa.Connection, lease: Lease) -> bool:
+    """Whether *lease* is the lane's latest; locks the lane's row."""
+    query = sa.select(lanes.c.fence).where(lanes.c.id == lease.lane_id).with_for_update()
+    return connection.execute(query).scalar() == lease.fence
+
+
+def release(connection: sa.Connection, lease: Lease, *, now: datetime, confirm_at: datetime | None) -> None:
+    """Let go, and set when the lane is due next: at the back of the queue if there is work, else when there is.
+
+    Args:
+        confirm_at: when the pushes since the last discovery must be confirmed.
+    """
+    if not still_held(connection, lease):
+        return
+    state, until = connection.execute(sa.select(lanes.c.state, lanes.c.until).where(lanes.c.id == lease.lane_id)).one()
+    due = next_due(connection, lease.lane_id)
+    if state == "open":
+        times = [max(due, now) if due else None, confirm_at]
+        wake_at = min((time for time in times if time is not None), default=None)
+    else:
+        # A lane that waits or is blocked is looked at again only when something would be sent in it.
+        wake_at = until if due or confirm_at else None
+    connection.execute(
+        lanes.update().where(lanes.c.id == lease.lane_id).values(owner=None, lease_until=None, wake_at=wake_at)
+    )
+
+
+def deliverable(lane_id: int | sa.BindParameter[int]) -> sa.Select[int]:
+    """Integrations with a revision in the lane whose deliveries may be sent: active, or deleted with a rest."""
+    return (
+        sa.select(integrations.c.id)
+        .where(
+            integrations.c.id.in_(sa.select(revisions.c.integration_id).where(revisions.c.lane_id == lane_id)),
+            integrations.c.state != "paused",
+        )
+        .order_by(integrations.c.id)
+    )
+
+
+def next_due(connection: sa.Connection, lane_id: int) -> datetime | None:
+    """When the first deliverable row of the lane is due."""
+    query = sa.select(sa.func.min(deliveries.c.due_at)).where(
+        deliveries.c.lane_id == lane_id,
+        sa.text("deliveries.state = 'waiting'"),
+        deliveries.c.integration_id.in_(deliverable(lane_id)),
+    )
+    return connection.execute(query).scalar()
+
+
+def wake(connection: sa.Connection, lane_id: int, now: datetime) -> None:
+    """Have the lane looked at now, unless somebody holds it: the holder looks when it lets go."""
+    connection.execute(lanes.update().where(lanes.c.id == lane_id, lanes.c.owner.is_(None)).values(wake_at=now))
+
+
+def open_now(connection: sa.Connection, lane_id: int, now: datetime) -> None:
+    """Lift a block or a wait: probe at once."""
+    connection.execute(lanes.update().where(lanes.c.id == lane_id, lanes.c.state != "open").values(until=now))
+    wake(connection, lane_id, now)
+
+
+def set_state(connection: sa.Connection, lane_id: int, **values: Any) -> None:
+    """Change columns of the lane."""
+    connection.execute(lanes.update().where(lanes.c.id == lane_id).values(**values))
+
+
+def get(connection: sa.Connection, lane_id: int) -> sa.Row[Any]:
+    """The lane's row with its connection's backend and tenant."""
+    return connection.execute(
+        sa.select(
+            lanes,
+            connections.c.backend,
+            connections.c.tenant,
+            connections.c.name.label("connection_name"),
+            connections.c.account_id,
+        )
+        .join(connections)
+        .where(lanes.c.id == lane_id)
+    ).one()
+
+
+def ensure(connection: sa.Connection, *, connection_id: int, target: str, label: str, options: str) -> int:
+    """The lane of that connection and target, made if it is not there yet."""
+    where = (lanes.c.connection_id == connection_id, lanes.c.target == target, lanes.c.options == options)
+    found = connection.execute(sa.select(lanes.c.id).where(*where)).scalar()
+    if found is not None:
+        return int(found)
+    made = connection.execute(
+        lanes.insert()
+        .values(connection_id=connection_id, target=target, target_label=label, options=options)
+        .returning(lanes.c.id)
+    ).scalar_one()
+    return int(made)
+
+
+def of_connection(connection: sa.Connection, connection_id: int) -> list[int]:
+    """Lanes of one connection."""
+    query = sa.select(lanes.c.id).where(lanes.c.connection_id == connection_id)
+    return list(connection.execute(query).scalars())
+
+
+def held(connection: sa.Connection, now: datetime) -> list[sa.Row[Any]]:
+    """Leases that have not run out: lane, owner and fence."""
+    query = sa.select(lanes.c.id, lanes.c.owner, lanes.c.fence).where(lanes.c.lease_until > now)
+    return list(connection.execute(query))
+
+
+def revoke(connection: sa.Connection, lane_id: int, fence: int, now: datetime) -> None:
+    """End the lease of a holder that is known to be gone."""
+    connection.execute(
+        lanes.update().where(lanes.c.id == lane_id, lanes.c.fence == fence).values(lease_until=now, wake_at=now)
+    )
+
+
+def block_backend(connection: sa.Connection, backend: str, *, until: datetime, code: str, reason: Any) -> None:
+    """Block every open lane of one backend: its plugin is at fault, not a connection."""
+    ids = sa.select(connections.c.id).where(connections.c.backend == backend)
+    connection.execute(
+        lanes.update()
+        .where(lanes.c.connection_id.in_(ids), lanes.c.state != "blocked")
+        .values(state="blocked", reason_code=code, reason=reason, until=until)
+    )

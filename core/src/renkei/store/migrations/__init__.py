@@ -1,0 +1,1 @@
+"""Schema migrations, run by `renkei.store.schema` without any ini file."""

@@ -1,0 +1,102 @@
+"""One database with its vault: what everything above stands on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from renkei.store import installation
+from renkei.store.database import Database
+from renkei.store.errors import VaultError
+from renkei.store.vault import Vault, key_file
+from renkei.store.writer import Job, T
+
+
+class Store:
+    """Opens on first use: the schema is brought up to date and the keys are checked then, once per process.
+
+    Args:
+        url: see `Database`.
+        keys: key id → key, the current one first; a path of a key file; or None for the embedded default: a key
+            file beside the SQLite file, named after it with `.key` at the end, made on first use.
+    """
+
+    def __init__(self, url: str, keys: Mapping[str, bytes] | Path | None = None) -> None:
+        self.database = Database(url)
+        self._keys = keys
+        self._lock = threading.RLock()
+        self._vault: Vault | None = None
+        self._installation: str | None = None
+
+    @property
+    def vault(self) -> Vault:
+        """The vault, its keys checked against this database.
+
+        Raises:
+            VaultError: no keys, unusable keys, or keys of another database.
+        """
+        self._ready()
+        assert self._vault is not None
+        return self._vault
+
+    @property
+    def installation(self) -> str:
+        """The installation's id, which delivery keys are derived from."""
+        self._ready()
+        assert self._installation is not None
+        return self._installation
+
+    def write(self, job: Job[T]) -> T:
+        """Run *job* in a write transaction; its result after the commit."""
+        self._ready()
+        return self.database.write(job)
+
+    def submit(self, job: Job[T]) -> Future[T]:
+        """Queue a write; the future is done after its commit."""
+        self._ready()
+        return self.database.submit(job)
+
+    def read(self) -> AbstractContextManager[sa.Connection]:
+        """A connection to read with, in one snapshot."""
+        self._ready()
+        return self.database.read()
+
+    def close(self) -> None:
+        """Finish what is queued and close; the next use opens again."""
+        self.database.close()
+
+    def _ready(self) -> None:
+        if self._installation is not None:
+            return
+        with self._lock:
+            if self._installation is not None:
+                return
+            # The database first: where it cannot be opened, no key file is left behind.
+            with self.database.read():
+                pass
+            vault = Vault(self._load_keys())
+
+            def look(connection: sa.Connection) -> str:
+                installation.check_vault(connection, vault)
+                return installation.installation_id(connection)
+
+            found = self.database.write(look)
+            self._vault, self._installation = vault, found
+
+    def _load_keys(self) -> Mapping[str, bytes]:
+        if isinstance(self._keys, Path):
+            return key_file(self._keys)
+        if self._keys is not None:
+            return self._keys
+        path = self.database.path
+        if path is None:
+            raise VaultError(
+                "no vault keys given: a database server needs them from the environment or the host "
+                "(RENKEI_KEYS=id:base64, or Renkei(keys=…))"
+            )
+        return key_file(path.with_name(path.name + ".key"))

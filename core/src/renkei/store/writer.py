@@ -1,0 +1,101 @@
+"""One writer thread per process: what many callers bring at once is committed together.
+
+A durable commit costs a disk flush. With a commit for each caller, 64 threads wait for 64 flushes; the writer takes
+everything that has arrived, runs it in one transaction and pays for one flush. Nobody hears of a result before the
+commit. A job that fails spoils its group only for a moment: the group is rolled back and each job runs alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+T = TypeVar("T")
+Job = Callable[[sa.Connection], T]
+Begin = Callable[[], contextlib.AbstractContextManager[sa.Connection]]
+
+log = logging.getLogger("renkei.store")
+
+# Larger groups do not commit faster; they only make the first caller wait longer and the retry alone dearer.
+GROUP_SIZE = 256
+
+
+class Writer:
+    """Runs jobs, each at least once and committed once, in the order of their arrival.
+
+    A job is called with a connection inside a transaction; it may be called again after a rollback, so it does
+    nothing but read and write through that connection.
+    """
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+        self._queue: queue.SimpleQueue[tuple[Job[Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="renkei-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job[T]) -> Future[T]:
+        """Queue *job*; the future is done after its commit. Cancelling it may come too late, which does no harm."""
+        future: Future[T] = Future()
+        self._queue.put((job, future))
+        return future
+
+    def is_current_thread(self) -> bool:
+        """Whether the caller is the writer itself, which must never wait for itself."""
+        return threading.current_thread() is self._thread
+
+    def close(self) -> None:
+        """Finish what is queued and end the thread."""
+        self._queue.put(None)
+        if not self.is_current_thread():
+            self._thread.join()
+
+    def _run(self) -> None:
+        closing = False
+        while not closing:
+            group, closing = self._next_group()
+            # A cancelled future must not be answered: set_result on it raises and would end this thread.
+            group = [(job, future) for job, future in group if future.set_running_or_notify_cancel()]
+            try:
+                self._commit(group)
+            except BaseException as error:
+                log.exception("the writer met an error it did not expect", extra={"event": "store.writer_error"})
+                for _, future in group:
+                    if not future.done():
+                        future.set_exception(error)
+
+    def _next_group(self) -> tuple[list[tuple[Job[Any], Future[Any]]], bool]:
+        group: list[tuple[Job[Any], Future[Any]]] = []
+        item = self._queue.get()
+        while item is not None:
+            group.append(item)
+            if len(group) >= GROUP_SIZE:
+                return group, False
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return group, False
+        return group, True
+
+    def _commit(self, group: list[tuple[Job[Any], Future[Any]]]) -> None:
+        if not group:
+            return
+        try:
+            with self._begin() as connection:
+                results = [job(connection) for job, _ in group]
+        except BaseException as error:
+            if len(group) == 1:
+                group[0][1].set_exception(error)
+                return
+        else:
+            for (_, future), result in zip(group, results, strict=True):
+                future.set_result(result)
+            return
+        for alone in group:
+            self._commit([alone])
