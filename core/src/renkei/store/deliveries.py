@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from renkei.store.lanes import Lease, deliverable, still_held
-from renkei.store.tables import attempts, deliveries, lanes
+from renkei.store.tables import attempts, deliveries, integrations, lanes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,7 @@ class Waiting:
     key: str
     payload: str
     attempt: int
+    due_at: datetime
     maybe_written: bool
     sent_at: datetime | None
 
@@ -36,6 +37,7 @@ _due = (
         deliveries.c.key,
         deliveries.c.payload,
         deliveries.c.attempt,
+        deliveries.c.due_at,
         deliveries.c.maybe_written,
         deliveries.c.sent_at,
     )
@@ -231,6 +233,26 @@ def keep_unsent(connection: sa.Connection, lease: Lease, outcomes: Sequence[Kept
     return True
 
 
+def proven_absent(connection: sa.Connection, ids: Sequence[int]) -> bool:
+    """It was shown that no earlier request stored these: they are as good as new."""
+    if ids:
+        connection.execute(
+            deliveries.update()
+            .where(deliveries.c.id.in_(ids), deliveries.c.state == "waiting")
+            .values(maybe_written=False, code=None, reason=None)
+        )
+    return True
+
+
+def wait_again(connection: sa.Connection, ids: Sequence[int], now: datetime) -> None:
+    """Put rejected deliveries back: it was the lane, not they."""
+    connection.execute(
+        deliveries.update()
+        .where(deliveries.c.id.in_(ids), deliveries.c.state == "rejected")
+        .values(state="waiting", due_at=now, settled_at=None, code=None, field=None, reason=None)
+    )
+
+
 def log_attempts(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Append to the attempt log."""
     if rows:
@@ -246,8 +268,10 @@ def of_action(connection: sa.Connection, intake_id: int) -> sa.Row[Any] | None:
             lanes.c.reason.label("lane_reason"),
             lanes.c.reason_code.label("lane_code"),
             lanes.c.until.label("lane_until"),
+            integrations.c.state.label("integration_state"),
         )
         .join(lanes, lanes.c.id == deliveries.c.lane_id)
+        .join(integrations, integrations.c.id == deliveries.c.integration_id)
         .where(deliveries.c.intake_id == intake_id)
     )
     return connection.execute(query).first()

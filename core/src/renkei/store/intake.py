@@ -204,3 +204,17 @@ def _note_unknown(connection: sa.Connection, offer: Offer, now: datetime) -> Non
         for name in offer.unknown
     ]
     connection.execute(insert.on_conflict_do_nothing(), rows)
+
+
+def of_action(connection: sa.Connection, tenant: str, inbox: str, action_id: str) -> Any:
+    """The intake row of an action, or None."""
+    query = sa.select(intake).where(intake.c.tenant == tenant, intake.c.inbox == inbox, intake.c.action_id == action_id)
+    return connection.execute(query).first()
+
+
+def anywhere(connection: sa.Connection, tenant: str, action_id: str, inbox: str | None) -> list[Any]:
+    """Intake rows with that action id, in one inbox or in any of the tenant's."""
+    query = sa.select(intake).where(intake.c.tenant == tenant, intake.c.action_id == action_id)
+    if inbox is not None:
+        query = query.where(intake.c.inbox == inbox)
+    return list(connection.execute(query.order_by(intake.c.inbox)))

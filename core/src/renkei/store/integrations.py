@@ -197,3 +197,18 @@ def move_waiting(connection: sa.Connection, integration_id: int, revision_id: in
         .values(revision_id=revision_id, lane_id=lane_id)
     )
     return done.rowcount
+
+
+def first_synced(connection: sa.Connection, integration_id: int, now: datetime) -> None:
+    """Note the first record that got through: from then on the overview is confirmed."""
+    connection.execute(
+        integrations.update()
+        .where(integrations.c.id == integration_id, integrations.c.first_synced_at.is_(None))
+        .values(first_synced_at=now)
+    )
+
+
+def lanes_of(connection: sa.Connection, integration_id: int) -> list[int]:
+    """Lanes that any of its revisions is bound to: what waits may be in an older one."""
+    query = sa.select(revisions.c.lane_id).where(revisions.c.integration_id == integration_id).distinct()
+    return list(connection.execute(query).scalars())

@@ -71,18 +71,26 @@ def still_held(connection: sa.Connection, lease: Lease) -> bool:
     return connection.execute(query).scalar() == lease.fence
 
 
-def release(connection: sa.Connection, lease: Lease, *, now: datetime, confirm_at: datetime | None) -> None:
+def release(
+    connection: sa.Connection,
+    lease: Lease,
+    *,
+    now: datetime,
+    confirm_at: datetime | None,
+    not_before: datetime | None = None,
+) -> None:
     """Let go, and set when the lane is due next: at the back of the queue if there is work, else when there is.
 
     Args:
         confirm_at: when the pushes since the last discovery must be confirmed.
+        not_before: what is due waits until then, for a fuller batch.
     """
     if not still_held(connection, lease):
         return
     state, until = connection.execute(sa.select(lanes.c.state, lanes.c.until).where(lanes.c.id == lease.lane_id)).one()
     due = next_due(connection, lease.lane_id)
     if state == "open":
-        times = [max(due, now) if due else None, confirm_at]
+        times = [max(due, now, not_before or now) if due else None, confirm_at]
         wake_at = min((time for time in times if time is not None), default=None)
     else:
         # A lane that waits or is blocked is looked at again only when something would be sent in it.
@@ -185,4 +193,77 @@ def block_backend(connection: sa.Connection, backend: str, *, until: datetime, c
         lanes.update()
         .where(lanes.c.connection_id.in_(ids), lanes.c.state != "blocked")
         .values(state="blocked", reason_code=code, reason=reason, until=until)
+    )
+
+
+def others_due(connection: sa.Connection, lane_id: int, now: datetime) -> bool:
+    """Whether another lane waits for its turn."""
+    query = sa.select(lanes.c.id).where(lanes.c.wake_at <= now, lanes.c.id != lane_id).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def begin_unconfirmed(connection: sa.Connection, lane_id: int, now: datetime, cursor: int) -> None:
+    """A push leaves: note the first one since the last discovery, and who was served last."""
+    connection.execute(_begin_unconfirmed, {"lane": lane_id, "now": now, "served": cursor})
+
+
+_begin_unconfirmed = (
+    lanes.update()
+    .where(lanes.c.id == bindparam("lane"))
+    .values(
+        unconfirmed_since=sa.func.coalesce(lanes.c.unconfirmed_since, bindparam("now", type_=lanes.c.wake_at.type)),
+        cursor=bindparam("served"),
+    )
+)
+
+
+def unfinished(connection: sa.Connection) -> bool:
+    """Whether any lane will still be looked at by itself: it is due, held, or waits for a time."""
+    query = sa.select(lanes.c.id).where(lanes.c.wake_at.is_not(None), lanes.c.state != "blocked").limit(1)
+    return connection.execute(query).first() is not None
+
+
+def any_due(connection: sa.Connection, now: datetime) -> bool:
+    """Whether a lane is due."""
+    return connection.execute(sa.select(lanes.c.id).where(lanes.c.wake_at <= now).limit(1)).first() is not None
+
+
+def confirm_soon(connection: sa.Connection, now: datetime) -> None:
+    """Have open lanes with unconfirmed pushes looked at now."""
+    connection.execute(
+        lanes.update()
+        .where(lanes.c.unconfirmed_since.is_not(None), lanes.c.owner.is_(None), lanes.c.state == "open")
+        .values(wake_at=now)
+    )
+
+
+def set_aside(connection: sa.Connection, lease: Lease, until: datetime) -> None:
+    """Let go of a lane in which our own work broke down, and leave it alone for a while."""
+    connection.execute(
+        lanes.update()
+        .where(lanes.c.id == lease.lane_id, lanes.c.fence == lease.fence)
+        .values(owner=None, lease_until=None, wake_at=until)
+    )
+
+
+def wake_open(connection: sa.Connection, lane_id: int, now: datetime) -> None:
+    """Have an open lane looked at now; one that waits or is blocked is looked at when its time comes."""
+    connection.execute(
+        lanes.update()
+        .where(lanes.c.id == lane_id, lanes.c.owner.is_(None))
+        .values(wake_at=sa.case((lanes.c.state == "open", now_literal(now)), else_=lanes.c.until))
+    )
+
+
+def now_literal(now: datetime) -> sa.BindParameter[datetime]:
+    """*now*, typed as an instant where no column says so."""
+    return sa.literal(now, lanes.c.wake_at.type)
+
+
+def adopt_schema(connection: sa.Connection, lane_id: int, schema: Any, fingerprint: str, now: datetime) -> None:
+    """An admin's discovery serves the lane as well, unless pushes wait to be confirmed by one of its own."""
+    connection.execute(
+        lanes.update()
+        .where(lanes.c.id == lane_id, lanes.c.unconfirmed_since.is_(None))
+        .values(schema=schema, fingerprint=fingerprint, discovered_at=now)
     )

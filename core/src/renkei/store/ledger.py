@@ -67,3 +67,8 @@ def count(connection: sa.Connection, tenant: str, inbox: str | None = None) -> L
 def _by(connection: sa.Connection, column: sa.Column[str], where: sa.ColumnElement[bool]) -> dict[str, int]:
     rows = connection.execute(sa.select(column, sa.func.count()).where(where).group_by(column))
     return {row[0]: row[1] for row in rows}
+
+
+def of_integration(connection: sa.Connection, integration_id: int) -> dict[str, int]:
+    """Deliveries of one integration by state."""
+    return _by(connection, deliveries.c.state, deliveries.c.integration_id == integration_id)

@@ -234,8 +234,9 @@ def upgrade() -> None:
         sa.Column("cursor", ID, server_default="0", nullable=False, comment="integration served last"),
         sa.Column("failing_since", INSTANT, nullable=True),
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("lone_code", sa.Text(), nullable=True),
-        sa.Column("lone_refusals", sa.Integer(), server_default="0", nullable=False),
+        sa.Column(
+            "lone", JSON, nullable=True, comment="{code, ids}: lone records refused in a row for one unnamed reason"
+        ),
         sa.Column("schema", JSON, nullable=True, comment="as discovered last"),
         sa.Column("fingerprint", sa.Text(), nullable=True),
         sa.Column("discovered_at", INSTANT, nullable=True),

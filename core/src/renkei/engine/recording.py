@@ -1,0 +1,148 @@
+"""`record()`: the host's request path. One local commit, no network, nothing lost."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from renkei.engine.parts import Parts
+from renkei.mapping import Action, EnvelopeError, SourceSchema, Triggers, read_action
+from renkei.store import intake, integrations
+from renkei.store.database import translated
+from renkei.store.installation import delivery_key
+from renkei.store.intake import Offer, Receipt
+
+# Revisions never change, so that the triggers of one may be kept as long as memory is not an issue.
+_TRIGGERS_KEPT = 10_000
+
+
+class HasConnection(Protocol):
+    """An SQLAlchemy session."""
+
+    def connection(self) -> sa.Connection:
+        """Its connection."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """One action of `record_many` that could not be recorded at all: its envelope is broken.
+
+    Attributes:
+        position: its place among the actions given, from 0.
+    """
+
+    position: int
+    error: EnvelopeError
+
+
+class Recorder:
+    """Takes actions in. Used through `Renkei.record`, `arecord` and `record_many`."""
+
+    def __init__(self, parts: Parts, wake: Callable[[], None]) -> None:
+        self._parts = parts
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._triggers: OrderedDict[int, Triggers] = OrderedDict()
+
+    def record(
+        self, tenant: str, inbox: str, action: Mapping[str, Any], connection: sa.Connection | HasConnection | None
+    ) -> Receipt:
+        """See `Renkei.record`."""
+        offer = self._offer(tenant, inbox, action)
+        if connection is not None:
+            return self._within(connection, offer)
+        with translated():
+            receipt = self._submit(offer).result()
+        self._wake_for(receipt)
+        return receipt
+
+    async def arecord(self, tenant: str, inbox: str, action: Mapping[str, Any]) -> Receipt:
+        """See `Renkei.arecord`."""
+        offer = self._offer(tenant, inbox, action)
+        with translated():
+            receipt = await asyncio.wrap_future(self._submit(offer))
+        self._wake_for(receipt)
+        return receipt
+
+    def record_many(self, tenant: str, inbox: str, actions: Iterable[Mapping[str, Any]]) -> list[Receipt | Refusal]:
+        """See `Renkei.record_many`."""
+        pending: list[Future[Receipt] | Refusal] = []
+        for position, action in enumerate(actions):
+            try:
+                pending.append(self._submit(self._offer(tenant, inbox, action)))
+            except EnvelopeError as error:
+                pending.append(Refusal(position=position, error=error))
+        with translated():
+            receipts = [item if isinstance(item, Refusal) else item.result() for item in pending]
+        for receipt in receipts:
+            if isinstance(receipt, Receipt):
+                self._wake_for(receipt)
+        return receipts
+
+    def _offer(self, tenant: str, inbox: str, raw: Mapping[str, Any]) -> Offer:
+        _envelope_name("tenant", tenant)
+        _envelope_name("inbox", inbox)
+        action = read_action(raw, self._source(tenant, inbox))
+        return Offer(
+            tenant=tenant,
+            inbox=inbox,
+            action_id=action.id,
+            digest=action.digest,
+            kind=action.kind,
+            channel=action.channel,
+            occurred_at=action.occurred_at,
+            payload=action.payload,
+            unknown=action.unknown,
+            key=delivery_key(self._parts.store.installation, tenant, inbox, action.id),
+            excludes=lambda connection, revision: self._excludes(connection, revision, action),
+        )
+
+    def _source(self, tenant: str, inbox: str) -> SourceSchema:
+        return self._parts.host.source_fields(tenant, inbox)
+
+    def _submit(self, offer: Offer) -> Future[Receipt]:
+        # The moment is taken inside the transaction: transaction order decides, and `recorded_at` follows it.
+        return self._parts.store.submit(lambda connection: intake.take_in(connection, offer, self._parts.now()))
+
+    def _within(self, given: sa.Connection | HasConnection, offer: Offer) -> Receipt:
+        connection = given if isinstance(given, sa.Connection) else _of_session(given)
+        if connection.engine.url.get_backend_name() != self._parts.store.database.url.get_backend_name():
+            raise EnvelopeError("connection", "this connection leads to another kind of database than renkei's.")
+        return intake.take_in(connection, offer, self._parts.now())
+
+    def _wake_for(self, receipt: Receipt) -> None:
+        if receipt.outcome == "recorded" and not receipt.repeated:
+            self._wake()
+
+    def _excludes(self, connection: sa.Connection, revision_id: int, action: Action) -> str | None:
+        triggers = self._triggers.get(revision_id)
+        if triggers is None:
+            triggers = Triggers.model_validate(integrations.revision(connection, revision_id).triggers)
+            with self._lock:
+                self._triggers[revision_id] = triggers
+                while len(self._triggers) > _TRIGGERS_KEPT:
+                    self._triggers.popitem(last=False)
+        reason = triggers.excludes(action)
+        return reason.code if reason else None
+
+
+def _of_session(given: HasConnection) -> sa.Connection:
+    made = given.connection() if hasattr(given, "connection") else None
+    if not isinstance(made, sa.Connection):
+        raise EnvelopeError("connection", f"give an SQLAlchemy Connection or Session, not {type(given).__name__}.")
+    return made
+
+
+def _envelope_name(field: str, value: object) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise EnvelopeError(field, f"no {field} given; it must be a text that is not empty.")
+    if len(value) > 200 or any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF for c in value):
+        raise EnvelopeError(field, f"the {field} is over 200 characters long or holds control characters.")

@@ -1,0 +1,139 @@
+"""Buttons that mend: settle, replay, cancel. Each says how many it concerned, in the audit trail too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from renkei.engine.errors import NotFound, NotPossible
+from renkei.engine.parts import Parts
+from renkei.plugins import BackendNotReady
+from renkei.store import integrations, lanes, mending
+
+Under = Literal["as_was", "new_settings"]
+
+
+class Repair:
+    """Behind `Renkei.settle`, `replay` and `cancel`; for inbox admins."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def settle(self, tenant: str, actor: str, inbox: str, action_id: str, remote_id: str | None) -> None:
+        """A doubtful delivery is there: somebody has looked.
+
+        Raises:
+            NotFound, NotPossible: it is not doubtful.
+        """
+        parts = self._parts
+        parts.admin_only(tenant, actor, inbox)
+
+        def job(writing: sa.Connection) -> None:
+            row = self._one(writing, tenant, inbox, action_id)
+            if row.state != "doubtful":
+                raise NotPossible(f"Action {action_id!r} is {row.state}; only a doubtful one can be settled by hand.")
+            mending.deliver_by_hand(writing, row.id, remote_id, parts.now())
+            parts.audit(writing, tenant, actor, "delivery.settled", inbox=inbox, action_id=action_id)
+
+        parts.store.write(job)
+
+    def replay(self, tenant: str, actor: str, inbox: str, action_ids: Sequence[str] | None, under: Under) -> int:
+        """Send rejected or doubtful deliveries again; returns how many.
+
+        Args:
+            action_ids: those, or None for every rejected one. Doubtful ones are replayed by name only.
+
+        Raises:
+            NotFound, NotPossible: one is neither rejected nor doubtful, or an earlier request may still be running.
+        """
+        parts = self._parts
+        parts.admin_only(tenant, actor, inbox)
+
+        def job(writing: sa.Connection) -> int:
+            rows = (
+                [self._one(writing, tenant, inbox, action) for action in action_ids]
+                if action_ids is not None
+                else mending.rejected(writing, tenant, inbox)
+            )
+            for row in rows:
+                self._may_replay(writing, row)
+            revision = self._newest(writing, tenant, inbox) if under == "new_settings" else None
+            touched = {self._replay_one(writing, row, revision) for row in rows}
+            for lane in touched:
+                lanes.wake_open(writing, lane, parts.now())
+            parts.audit(writing, tenant, actor, "delivery.replayed", inbox=inbox, count=len(rows), under=under)
+            return len(rows)
+
+        return parts.store.write(job)
+
+    def cancel(self, tenant: str, actor: str, inbox: str, action_ids: Sequence[str]) -> int:
+        """Give up deliveries that wait, were rejected or are doubtful; returns how many.
+
+        Raises:
+            NotFound, NotPossible: one is delivered, cancelled or on its way.
+        """
+        parts = self._parts
+        parts.admin_only(tenant, actor, inbox)
+
+        def job(writing: sa.Connection) -> int:
+            rows = [self._one(writing, tenant, inbox, action) for action in action_ids]
+            for row in rows:
+                if row.state not in ("waiting", "rejected", "doubtful"):
+                    raise NotPossible(
+                        f"Action {row.action_id!r} is {row.state}; what waits, was rejected or is doubtful "
+                        f"can be cancelled."
+                    )
+                mending.cancel(writing, row.id, parts.now())
+            parts.audit(
+                writing, tenant, actor, "delivery.cancelled", inbox=inbox, action_ids=[row.action_id for row in rows]
+            )
+            return len(rows)
+
+        return parts.store.write(job)
+
+    def _one(self, writing: sa.Connection, tenant: str, inbox: str, action_id: str) -> Any:
+        row = mending.one(writing, tenant, inbox, action_id)
+        if row is None:
+            raise NotFound(f"Inbox {inbox!r} has no delivery for action {action_id!r}.")
+        return row
+
+    def _may_replay(self, writing: sa.Connection, row: Any) -> None:
+        if row.state not in ("rejected", "doubtful"):
+            raise NotPossible(f"Action {row.action_id!r} is {row.state}; replay what was rejected or is doubtful.")
+        if row.state == "doubtful" and row.sent_at is not None:
+            clear_at = row.sent_at + self._settles_within(writing, row.lane_id)
+            if self._parts.now() < clear_at:
+                raise NotPossible(
+                    f"Action {row.action_id!r} may still be on its way; it can be sent again after "
+                    f"{clear_at.isoformat(timespec='seconds')}."
+                )
+
+    def _settles_within(self, writing: sa.Connection, lane: int) -> timedelta:
+        if self._parts.policy.settles_within is not None:
+            return self._parts.policy.settles_within
+        try:
+            return self._parts.registry.backend(lanes.get(writing, lane).backend).manifest.settles_within
+        except BackendNotReady:
+            return self._parts.policy.longest_retry
+
+    def _newest(self, writing: sa.Connection, tenant: str, inbox: str) -> Any:
+        return self._parts.standing(writing, tenant, inbox, lock=True)
+
+    def _replay_one(self, writing: sa.Connection, row: Any, newest: Any) -> int:
+        moves = newest is not None and not (row.maybe_written and newest.lane_id != row.lane_id)
+        revision = newest.revision_id if moves else row.revision_id
+        lane: int = newest.lane_id if moves else row.lane_id
+        keyed = integrations.revision(writing, revision).key_unique
+        mending.wait_again(
+            writing,
+            row.id,
+            revision_id=revision,
+            lane_id=lane,
+            # Without a unique key, the person who says "send again" has looked: nothing else could know.
+            maybe_written=row.maybe_written and keyed,
+            now=self._parts.now(),
+        )
+        return lane
