@@ -110,10 +110,11 @@ class Worker:
             self._calls += 1
             self._woken.notify_all()
 
-    def run_until_idle(self, timeout: float | None = None) -> bool:
+    def run_until_idle(self, timeout: float | None = None, *, due_only: bool = False) -> bool:
         """Work until nothing is left that time alone would bring; blocked lanes are left. False on *timeout*.
 
-        What was pushed is confirmed by a discovery at once, instead of within ten minutes.
+        What was pushed is confirmed by a discovery at once, instead of within ten minutes. With *due_only*, what is
+        not due yet is left as well.
         """
         # Confirming at once is a matter of this run's policy, not of the caller's object.
         self._around = replace(self._around, policy=replace(self._policy, confirm_at_once=True))
@@ -122,7 +123,7 @@ class Worker:
         self.start()
         try:
             while ends is None or time.monotonic() < ends:
-                if self._idle():
+                if self._idle(due_only=due_only):
                     return True
                 time.sleep(min(0.05, self._policy.poll.total_seconds()))
             return False
@@ -133,12 +134,14 @@ class Worker:
         now = self._clock.now()
         self._store.write(lambda connection: lanes.confirm_soon(connection, now))
 
-    def _idle(self) -> bool:
+    def _idle(self, *, due_only: bool) -> bool:
         with self._lock:
             busy = bool(self._runs)
         if busy:
             return False
         with self._store.read() as connection:
+            if due_only:
+                return not lanes.any_due(connection, self._clock.now())
             return not lanes.unfinished(connection)
 
     # -- threads ------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from renkei.engine.parts import Parts
 from renkei.engine.questions import Event, Health, Questions, Status, Story
 from renkei.engine.recording import HasConnection, Recorder, Refusal
 from renkei.engine.repair import Repair
-from renkei.plugins import BackendState, Registry
+from renkei.plugins import BackendState, Registry, WrapTransport
 from renkei.spec import Clock
 from renkei.store import Store, connections, installation
 from renkei.store.intake import Receipt
@@ -57,6 +57,8 @@ class Renkei:
         disabled: backends not to load.
         strict: refuse to work unless every plugin found is ready; for CI.
         plugins: modules given directly, by id, beside those found through entry points.
+        scan: False to see *plugins* alone.
+        transport: wraps what the guarded client stands on, for recording and fault injection in tests.
         clock: for tests.
     """
 
@@ -72,12 +74,21 @@ class Renkei:
         disabled: Sequence[str] = (),
         strict: bool = False,
         plugins: Mapping[str, ModuleType] | None = None,
+        scan: bool = True,
+        transport: WrapTransport | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._parts = Parts(
             store=Store(database_url, keys),
             registry=Registry(
-                disabled=disabled, strict=strict, routes=routes, self_hosted=self_hosted, modules=plugins
+                disabled=disabled,
+                strict=strict,
+                routes=routes,
+                self_hosted=self_hosted,
+                modules=plugins,
+                scan=scan,
+                transport=transport,
+                clock=clock,
             ),
             host=host or Helpdesk(),
             policy=policy or Policy(),
@@ -206,14 +217,21 @@ class Renkei:
             return True
         return started[1].stop(timeout)
 
-    def work_until_idle(self, *, timeout: float | None = None, settled: Callable[[int], None] | None = None) -> bool:
+    def work_until_idle(
+        self,
+        *,
+        timeout: float | None = None,
+        settled: Callable[[int], None] | None = None,
+        due_only: bool = False,
+    ) -> bool:
         """Deliver until nothing is left that time alone would bring; whether that was reached within *timeout*.
 
         Args:
             timeout: seconds.
+            due_only: stop when nothing is due now, instead of waiting for what will be.
             settled: called with the number of deliveries that were settled just now, for progress bars.
         """
-        return self._new_worker(settled).run_until_idle(timeout)
+        return self._new_worker(settled).run_until_idle(timeout, due_only=due_only)
 
     def reseal(self) -> int:
         """Seal every secret with the current key; returns how many connections changed. Older keys may go then."""

@@ -111,9 +111,11 @@ def mark(connection: sa.Connection, lease: Lease, ids: Sequence[int], now: datet
     return waiting
 
 
+# Spelt out: an IN list cannot be prepared for many rows at once.
+_OPEN = sa.text("deliveries.state IN ('sending', 'waiting', 'doubtful')")
 _delivered = (
     deliveries.update()
-    .where(deliveries.c.id == bindparam("row"), deliveries.c.state.in_(("sending", "waiting", "doubtful")))
+    .where(deliveries.c.id == bindparam("row"), _OPEN)
     .values(
         state="delivered",
         settled_at=bindparam("now"),
