@@ -11,7 +11,8 @@ from datetime import timedelta
 from functools import partial
 
 from renkei.delivery import machine
-from renkei.delivery.lane_run import LaneRun, Surroundings
+from renkei.delivery.lane import Surroundings
+from renkei.delivery.lane_run import LaneRun
 from renkei.delivery.policy import Policy
 from renkei.delivery.rendering import Bindings
 from renkei.delivery.session import OpenFile
@@ -208,7 +209,7 @@ class Worker:
 
     def _set_aside(self, run: LaneRun) -> None:
         until = self._clock.now() + _AFTER_BREAKDOWN
-        self._store.write(lambda connection: lanes.set_aside(connection, run.lease, until))
+        self._store.write(lambda connection: lanes.set_aside(connection, run.lane.lease, until))
 
     def _free_the_gone(self) -> None:
         """A holder on this machine whose process has ended loses its lease at once."""
@@ -251,7 +252,7 @@ class Worker:
         for run in runs:
             now, at = self._clock.now(), time.monotonic()
             until = now + self._policy.lease
-            if self._store.write(partial(lanes.renew, lease=run.lease, until=until)):
-                run.renewed(at)
+            if self._store.write(partial(lanes.renew, lease=run.lane.lease, until=until)):
+                run.lane.renewed(at)
             else:
-                run.lost = True
+                run.lane.lost = True
