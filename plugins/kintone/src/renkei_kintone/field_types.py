@@ -1,0 +1,108 @@
+"""kintone's field types in renkei's words, and why some of them are not written."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from renkei.spec import FieldType, Text
+
+TYPES = MappingProxyType(
+    {
+        "SINGLE_LINE_TEXT": FieldType.TEXT,
+        "MULTI_LINE_TEXT": FieldType.LONG_TEXT,
+        "RICH_TEXT": FieldType.HTML,
+        "NUMBER": FieldType.NUMBER,
+        "CHECK_BOX": FieldType.CHOICES,
+        "MULTI_SELECT": FieldType.CHOICES,
+        "RADIO_BUTTON": FieldType.CHOICE,
+        "DROP_DOWN": FieldType.CHOICE,
+        "DATE": FieldType.DATE,
+        "TIME": FieldType.TIME,
+        "DATETIME": FieldType.DATETIME,
+        "USER_SELECT": FieldType.USERS,
+        "ORGANIZATION_SELECT": FieldType.ORGANIZATIONS,
+        "GROUP_SELECT": FieldType.GROUPS,
+        "FILE": FieldType.FILES,
+        "SUBTABLE": FieldType.TABLE,
+        "RECORD_NUMBER": FieldType.TEXT,
+        "CREATOR": FieldType.USER,
+        "MODIFIER": FieldType.USER,
+        "CREATED_TIME": FieldType.DATETIME,
+        "UPDATED_TIME": FieldType.DATETIME,
+        "STATUS": FieldType.TEXT,
+        "STATUS_ASSIGNEE": FieldType.USERS,
+    }
+)
+"""Canonical type by native type, where that alone decides. LINK and CALC depend on a setting, see below."""
+
+LINKS = MappingProxyType({"WEB": FieldType.URL, "MAIL": FieldType.EMAIL, "CALL": FieldType.PHONE})
+"""Canonical type of a LINK by its `protocol`."""
+
+CALCULATIONS = MappingProxyType(
+    {
+        "NUMBER": FieldType.NUMBER,
+        "NUMBER_DIGIT": FieldType.NUMBER,
+        "DATE": FieldType.DATE,
+        "TIME": FieldType.TIME,
+        "DATETIME": FieldType.DATETIME,
+    }
+)
+"""Canonical type of a CALC by its `format`; durations such as `HOUR_MINUTE` read as text."""
+
+_SYSTEM = Text(ja="kintoneが自動で入力する項目です。", en="kintone fills this field itself.")
+_PROCESS = Text(
+    ja="プロセス管理の項目です。レコードの追加時には書き込めません。",
+    en="This field belongs to process management and cannot be written when a record is added.",
+)
+_LAYOUT = Text(ja="値を持たない項目です。", en="This field holds no value of its own.")
+
+CALCULATED = Text(ja="計算式で自動計算される項目です。", en="This field is calculated by a formula.")
+FILLED_BY_LOOKUP = Text(
+    ja="ルックアップで自動入力される項目です。ルックアップの項目に書き込んでください。",
+    en="A lookup fills this field; write to the lookup instead.",
+)
+UNKNOWN_TYPE = Text(
+    ja="このプラグインが対応していない種類の項目です。", en="This plugin does not know fields of this type."
+)
+
+NOT_WRITTEN = MappingProxyType(
+    {
+        "RECORD_NUMBER": _SYSTEM,
+        "CREATOR": _SYSTEM,
+        "MODIFIER": _SYSTEM,
+        "CREATED_TIME": _SYSTEM,
+        "UPDATED_TIME": _SYSTEM,
+        "STATUS": _PROCESS,
+        "STATUS_ASSIGNEE": _PROCESS,
+        "CATEGORY": Text(
+            ja="カテゴリーはレコードの追加時に書き込めません。",
+            en="Categories cannot be written when a record is added.",
+        ),
+        "CALC": CALCULATED,
+        "GROUP": _LAYOUT,
+        "REFERENCE_TABLE": _LAYOUT,
+        "LABEL": _LAYOUT,
+        "SPACER": _LAYOUT,
+        "HR": _LAYOUT,
+        "FILE": Text(
+            ja="添付ファイルには、この版ではまだ対応していません。",
+            en="Attachments are not yet written in this version.",
+        ),
+        "SUBTABLE": Text(
+            ja="テーブルには、この版ではまだ対応していません。", en="Tables are not yet written in this version."
+        ),
+    }
+)
+"""Why fields of a type are never written, by native type."""
+
+NEVER_REQUIRED = frozenset(
+    {
+        "RADIO_BUTTON",  # the API does not enforce it: an omitted radio stays empty
+        "CALC",
+        "RECORD_NUMBER",
+        "CREATOR",
+        "MODIFIER",
+        "CREATED_TIME",
+        "UPDATED_TIME",
+    }
+)

@@ -1,0 +1,216 @@
+"""Discovery: kintone's form fields as canonical fields. One request that an add-only token may make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from renkei.spec import (
+    Choice,
+    Context,
+    DiscoverRequest,
+    Field,
+    FieldType,
+    LengthUnit,
+    Reference,
+    TargetSchema,
+    Text,
+    Unavailable,
+)
+from renkei_kintone.field_types import (
+    CALCULATED,
+    CALCULATIONS,
+    FILLED_BY_LOOKUP,
+    LINKS,
+    NEVER_REQUIRED,
+    NOT_WRITTEN,
+    TYPES,
+    UNKNOWN_TYPE,
+)
+from renkei_kintone.settings import KintoneSettings
+from renkei_kintone.wire import checked_app_id, read
+
+Properties = Mapping[str, Any]
+
+UNIQUE_TEXT_LENGTH = 64
+"""A text that must be unique holds no more, whatever its own setting says."""
+
+NUMBER_DIGITS, NUMBER_DECIMALS = 16, 4
+"""kintone's defaults. The app's own figures are in its settings, which an add-only token may not read."""
+
+_PRECISION_NOTE = Text(
+    ja="桁数はkintoneの初期設定（全体16桁、小数部4桁）とみなしています。アプリの設定が違う場合、小数部はkintoneの"
+    "設定で丸められます。",
+    en="kintone's default precision is assumed: 16 digits in all, 4 of them decimals. An app set to fewer "
+    "decimals rounds.",
+)
+_LENGTH_NOTE = Text(
+    ja="最小文字数が設定されているため、空のままでは登録できません。",
+    en="The field has a minimum length, so kintone refuses a record that leaves it empty.",
+)
+_LOOKUP_NOTE = Text(
+    ja="ルックアップに書き込むには、参照先のアプリの「レコード閲覧」付きAPIトークンも必要です。",
+    en="Writing to a lookup also takes a token of the referenced app with 'View records'.",
+)
+
+
+async def discover(ctx: Context[KintoneSettings], request: DiscoverRequest) -> TargetSchema:
+    """Ask for the live form's fields.
+
+    The answer does not hold the app's name, and one request is enough for what must be known, so the schema is
+    labelled by the app's number; `Account.targets` has the name.
+    """
+    app = checked_app_id(request.target)
+    answer = await read(ctx, "app/form/fields", {"app": app})
+    properties = answer.get("properties")
+    if not isinstance(properties, dict) or not all(isinstance(item, dict) for item in properties.values()):
+        raise Unavailable("unexpected_answer", "kintone's app/form/fields.json holds no 'properties' to read")
+    return schema_of(app, properties)
+
+
+def schema_of(app: str, properties: Properties) -> TargetSchema:
+    """The schema that `properties`, as kintone gives them, describe."""
+    filled = _filled_by_lookups(properties.values())
+    hidden = [code for code, item in properties.items() if "lookup" in item and item["lookup"] is None]
+    return TargetSchema(
+        target=app,
+        label=f"app {app}",
+        fields=tuple(_field(code, item, filled) for code, item in properties.items()),
+        warnings=tuple(_hidden_lookup(properties[code].get("label") or code) for code in hidden),
+    )
+
+
+def _hidden_lookup(name: str) -> Text:
+    return Text(
+        ja=f"ルックアップ「{name}」の設定を見る権限がないため、どの項目がルックアップで上書きされるか分かりません。"
+        "参照先のアプリの「レコード閲覧」付きAPIトークンを追加すると分かります。",
+        en=f"The settings of the lookup {name!r} are hidden from this token, so any field may be overwritten by it. "
+        "A token of the referenced app with 'View records' shows them.",
+    )
+
+
+def _filled_by_lookups(items: Iterable[Properties]) -> frozenset[str]:
+    filled: set[str] = set()
+    for item in items:
+        mappings = (item.get("lookup") or {}).get("fieldMappings")
+        filled.update(str(mapping.get("field")) for mapping in mappings or () if isinstance(mapping, dict))
+    return frozenset(filled)
+
+
+def _field(code: str, item: Properties, filled: frozenset[str]) -> Field:
+    native = str(item.get("type", ""))
+    why_not = _why_not(code, native, item, filled)
+    unique = item.get("unique") is True
+    minimum_length = _integer(item.get("minLength"))
+    has_default = item.get("defaultNowValue") is True or item.get("defaultValue") not in (None, "", [])
+    # A later observation of real kintone says that an omitted value is too short as well; an older one did not.
+    too_short_if_empty = bool(minimum_length) and not has_default
+    number = native == "NUMBER"
+    return Field(
+        code=code,
+        label=str(item.get("label") or code),
+        type=_type(native, item),
+        native_type=native,
+        required=(item.get("required") is True or too_short_if_empty) and native not in NEVER_REQUIRED,
+        unique=unique,
+        writable=why_not is None,
+        why_not=why_not,
+        has_default=has_default,
+        max_length=_longest(native, unique, _integer(item.get("maxLength"))),
+        min_length=minimum_length or None,
+        length_unit=LengthUnit.UTF16,
+        minimum=_decimal(item.get("minValue")),
+        maximum=_decimal(item.get("maxValue")),
+        digits=NUMBER_DIGITS if number else None,
+        decimals=NUMBER_DECIMALS if number else None,
+        choices=_choices(item.get("options")),
+        precision=_PRECISION.get(native),
+        references=_reference(item),
+        fields=_columns(item),
+        notes=tuple(
+            note
+            for note, said in (
+                (_PRECISION_NOTE, number),
+                (_LENGTH_NOTE, too_short_if_empty),
+                (_LOOKUP_NOTE, "lookup" in item),
+            )
+            if said
+        ),
+    )
+
+
+_PRECISION: Mapping[str, Any] = {
+    "DATE": "day",
+    "TIME": "minute",
+    "DATETIME": "minute",
+    "CREATED_TIME": "minute",
+    "UPDATED_TIME": "minute",
+}
+
+
+def _type(native: str, item: Properties) -> FieldType:
+    if native == "LINK":
+        return LINKS.get(str(item.get("protocol")), FieldType.TEXT)
+    if native == "CALC":
+        return CALCULATIONS.get(str(item.get("format")), FieldType.TEXT)
+    return TYPES.get(native, FieldType.OPAQUE)
+
+
+def _why_not(code: str, native: str, item: Properties, filled: frozenset[str]) -> Text | None:
+    if native in NOT_WRITTEN:
+        return NOT_WRITTEN[native]
+    if native not in TYPES and (native != "LINK" or str(item.get("protocol")) not in LINKS):
+        return UNKNOWN_TYPE
+    if item.get("expression"):
+        return CALCULATED
+    return FILLED_BY_LOOKUP if code in filled else None
+
+
+def _longest(native: str, unique: bool, length: int | None) -> int | None:
+    if unique and native == "SINGLE_LINE_TEXT":
+        return min(length or UNIQUE_TEXT_LENGTH, UNIQUE_TEXT_LENGTH)
+    return length
+
+
+def _choices(options: Any) -> tuple[Choice, ...]:
+    """In the form's order. The key is what is sent; the label may differ from it in another language."""
+    if not isinstance(options, dict):
+        return ()
+    named = [(code, option) for code, option in options.items() if isinstance(option, dict)]
+    named.sort(key=lambda pair: _integer(pair[1].get("index")) or 0)
+    return tuple(Choice(code=code, label=str(option.get("label") or code)) for code, option in named)
+
+
+def _reference(item: Properties) -> Reference | None:
+    """A `lookup` key makes a lookup, even where it is null because the other app is hidden."""
+    if "lookup" not in item:
+        return None
+    lookup = item["lookup"]
+    if not isinstance(lookup, dict):
+        return Reference(target=None, visible=False)
+    app = (lookup.get("relatedApp") or {}).get("app")
+    key = lookup.get("relatedKeyField")
+    return Reference(target=str(app) if app else None, field=str(key) if key else None)
+
+
+def _columns(item: Properties) -> tuple[Field, ...]:
+    columns = item.get("fields")
+    if not isinstance(columns, dict):
+        return ()
+    inner = {code: column for code, column in columns.items() if isinstance(column, dict)}
+    filled = _filled_by_lookups(inner.values())
+    return tuple(_field(code, column, filled) for code, column in inner.items())
+
+
+def _integer(text: Any) -> int | None:
+    """Settings come as strings, empty where unset."""
+    return int(text) if isinstance(text, (str, int)) and str(text).isascii() and str(text).isdigit() else None
+
+
+def _decimal(text: Any) -> Decimal | None:
+    try:
+        number = Decimal(text) if isinstance(text, str) and text else None
+    except InvalidOperation:
+        return None
+    return number if number is not None and number.is_finite() else None

@@ -1,0 +1,107 @@
+"""What kintone is, as a backend: limits, manners and what this version of the plugin does with it."""
+
+from __future__ import annotations
+
+from datetime import time, timedelta
+
+from renkei.spec import (
+    Capability,
+    CapabilityState,
+    DailyBudget,
+    FrozenDict,
+    Limits,
+    Manifest,
+    Refusal,
+    Scope,
+    Text,
+)
+from renkei_kintone import __version__
+from renkei_kintone.addresses import DOMAINS
+from renkei_kintone.meanings import MEANINGS
+from renkei_kintone.settings import KintoneSettings
+
+RECORDS_PER_REQUEST = 100
+"""`POST records.json` refuses the 101st record, and with it the other hundred."""
+
+REQUEST_BYTES = 4 * 1024 * 1024
+"""Our own cap: kintone documents none. It bounds what one lost answer costs, and memory."""
+
+# kintone documents no figure. Its web servers give up on a request long before this, and an answer that has not
+# come by then is no longer being worked on; core waits so long before it trusts an error on the key field.
+SETTLES_WITHIN = timedelta(seconds=60)
+
+LIMITS = Limits(
+    push_size=RECORDS_PER_REQUEST,
+    request_size=RECORDS_PER_REQUEST,
+    request_bytes=REQUEST_BYTES,
+    concurrency=100,  # of the whole domain, shared with everything else that calls it
+    concurrency_scope=Scope.ACCOUNT,
+    # The Standard course. Going over is not refused: the administrator gets a mail the next morning.
+    daily=DailyBudget(requests=10_000, resets_at=time(9, 0), zone="Asia/Tokyo", soft=True, scope=Scope.TARGET),
+)
+
+
+def _not(state: CapabilityState, *, ja: str, en: str) -> Capability:
+    return Capability(state=state, reason=Text(ja=ja, en=en))
+
+
+_CAPABILITIES = {
+    "list_targets": _not(
+        CapabilityState.UNSUPPORTED,
+        ja="APIトークンではアプリの一覧を取得できないため、アプリIDを入力します。",
+        en="An API token cannot list apps, so the app ID is typed.",
+    ),
+    "refresh": _not(
+        CapabilityState.UNSUPPORTED,
+        ja="APIトークンには有効期限がありません。",
+        en="API tokens do not expire.",
+    ),
+    "verify": _not(
+        CapabilityState.NOT_IMPLEMENTED,
+        ja="「レコード追加」だけのAPIトークンではレコードを検索できません。重複は、値の重複を禁止した連携キーの項"
+        "目で防ぎます。",
+        en="A token with 'Add records' alone cannot search; a key field that prohibits duplicates prevents "
+        "doubles instead.",
+    ),
+    "upgrade": _not(
+        CapabilityState.NOT_IMPLEMENTED,
+        ja="最初の版なので、移行するデータがありません。",
+        en="This is the first version: there is no older data.",
+    ),
+    "files": _not(
+        CapabilityState.NOT_IMPLEMENTED,
+        ja="添付ファイルには、まだ対応していません。",
+        en="Attachments are not sent yet.",
+    ),
+    "tables": _not(
+        CapabilityState.NOT_IMPLEMENTED,
+        ja="テーブルには、まだ対応していません。",
+        en="Tables are not written yet.",
+    ),
+    "references": _not(
+        CapabilityState.PARTIAL,
+        ja="ルックアップには値を書き込めますが、参照先に値があるかどうかは送信するまで分かりません。",
+        en="A lookup's key is written, but whether the referenced app holds it is known only when it is sent.",
+    ),
+}
+
+MANIFEST = Manifest(
+    id="kintone",
+    version=__version__,
+    spec=">=1.0,<2",
+    name=Text(ja="kintone", en="kintone"),
+    settings=KintoneSettings,
+    hosts=tuple(f"*.{domain}" for domain in DOMAINS),
+    limits=LIMITS,
+    # A failed POST of records saves nothing (documentation and observation agree).
+    atomicity="request",
+    # Nothing documented says that two simultaneous writes cannot both pass the duplicate check.
+    uniqueness="checked",
+    # What carries kintone's own code was refused by its API, whatever the status (520 among them).
+    refusals=(Refusal(json_key="code"),),
+    settles_within=SETTLES_WITHIN,
+    # 200, and the value is dropped.
+    unknown_fields="ignored",
+    capabilities=FrozenDict(_CAPABILITIES),
+    sentences=FrozenDict({code: meaning.text for code, meaning in MEANINGS.items()}),
+)

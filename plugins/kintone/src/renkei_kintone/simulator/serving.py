@@ -1,0 +1,103 @@
+"""A real server on loopback around the simulator: in a thread, or as the whole process."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from renkei_kintone.simulator.api import TRANSPORT
+from renkei_kintone.simulator.domain import Kintone
+
+LOOPBACK = "127.0.0.1"
+
+
+class _Protocol(H11Protocol):
+    """HTTP as usual, with the connection within reach of the faults that cut it."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        inner = self.app
+
+        async def with_transport(scope: Any, receive: Any, send: Any) -> None:
+            scope[TRANSPORT] = self.transport
+            await inner(scope, receive, send)
+
+        self.app = with_transport
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, when_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._when_ready = when_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._when_ready()
+
+
+def bind(port: int) -> socket.socket:
+    """A socket on loopback; port 0 takes a free one.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((LOOPBACK, port))
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def url_of(listening: socket.socket, prefix: str) -> str:
+    """Where the server on that socket is reached."""
+    return f"http://{LOOPBACK}:{listening.getsockname()[1]}{prefix}"
+
+
+def run(kintone: Kintone, listening: socket.socket, prefix: str, when_ready: Callable[[], None]) -> None:
+    """Serve until the process is asked to end."""
+    _server(kintone, prefix, when_ready).run(sockets=[listening])
+
+
+@contextmanager
+def served(kintone: Kintone, *, port: int, prefix: str) -> Iterator[str]:
+    """Serve from a thread; on leaving, the server has ended and its port is free."""
+    ready = threading.Event()
+    with bind(port) as listening:
+        server = _server(kintone, prefix, ready.set)
+        thread = threading.Thread(
+            target=lambda: asyncio.run(server.serve(sockets=[listening])), name="kintone-simulator", daemon=True
+        )
+        thread.start()
+        if not ready.wait(timeout=30):
+            raise RuntimeError("the kintone simulator did not start within 30 seconds")
+        try:
+            yield url_of(listening, prefix)
+        finally:
+            server.should_exit = True
+            thread.join(timeout=30)
+
+
+def _server(kintone: Kintone, prefix: str, when_ready: Callable[[], None]) -> _Server:
+    config = uvicorn.Config(
+        kintone.asgi(prefix),
+        http=_Protocol,
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=1,  # a hanging answer does not keep the server alive
+    )
+    return _Server(config, when_ready)

@@ -1,0 +1,61 @@
+"""Which record and field a `CB_VA01` is about.
+
+Its paths are `records[i].code.value…`, and `records[i][code].value` where a number or date could not be parsed.
+A code may hold letters of any script, and whether it may hold a dot is documented nowhere: so a path is never split
+at dots, but the longest field code that we know is looked for after the record's index.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+_RECORD = re.compile(r"records\[(\d{1,4})\](.*)", re.DOTALL)
+# What kintone repeats of a value stands between double quotes, and may itself hold some.
+_QUOTED = re.compile(r'".*"', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complaint:
+    """One path of the answer.
+
+    Attributes:
+        field: the field's code, None where the path names none that we know.
+        messages: kintone's words, without values.
+        parsed: False where kintone could not even parse the value.
+    """
+
+    field: str | None
+    messages: tuple[str, ...]
+    parsed: bool = True
+
+
+def complaints_by_record(
+    errors: Mapping[str, tuple[str, ...]], codes: Collection[str], count: int
+) -> dict[int, list[Complaint]]:
+    """What is said about each of *count* records, by index. Paths that name none of them are left out."""
+    longest_first = sorted(codes, key=len, reverse=True)
+    found: dict[int, list[Complaint]] = {}
+    for path, messages in errors.items():
+        match = _RECORD.fullmatch(path)
+        if match is None or int(match[1]) >= count:
+            continue
+        code, parsed = _field_in(match[2], longest_first)
+        words = tuple(_QUOTED.sub('"…"', message) for message in messages)
+        found.setdefault(int(match[1]), []).append(Complaint(field=code, messages=words, parsed=parsed))
+    return found
+
+
+def sentence(complaints: list[Complaint]) -> str:
+    """What kintone says about one record, field by field, of bounded length."""
+    return "; ".join(f"{item.field or '?'}: {' '.join(item.messages)}" for item in complaints)[:500]
+
+
+def _field_in(rest: str, longest_first: list[str]) -> tuple[str | None, bool]:
+    for code in longest_first:
+        if rest.startswith(f".{code}.") or rest == f".{code}":
+            return code, True
+        if rest.startswith(f"[{code}]"):
+            return code, False
+    return None, not rest.startswith("[")

@@ -1,0 +1,191 @@
+"""Addresses and headers of kintone's REST API, and the reading of its refusals."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from renkei.spec import (
+    AuthenticationFailed,
+    BackendError,
+    Context,
+    OutcomeUnknown,
+    PermissionDenied,
+    TargetNotFound,
+    Unavailable,
+    json_answer,
+)
+from renkei_kintone.addresses import plain_host
+from renkei_kintone.meanings import MEANINGS
+from renkei_kintone.settings import KintoneSettings
+
+_CODE = re.compile(r"[A-Z][A-Z0-9_]{2,31}")
+_ANSWER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def api_url(settings: KintoneSettings, name: str) -> str:
+    """Address of an API such as `records`, on the guest space's path where the app lies in one."""
+    guest = f"guest/{settings.guest_space_id}/" if settings.guest_space_id else ""
+    return f"https://{settings.host}/k/{guest}v1/{name}.json"
+
+
+def app_url(settings: KintoneSettings, app: str) -> str:
+    """Where a person opens the app."""
+    guest = f"guest/{settings.guest_space_id}/" if settings.guest_space_id else ""
+    return f"https://{plain_host(settings.host)}/k/{guest}{app}/"
+
+
+def record_url(settings: KintoneSettings, app: str, record: str) -> str:
+    """Where a person opens the record."""
+    return f"{app_url(settings, app)}show#record={record}"
+
+
+def headers(settings: KintoneSettings) -> dict[str, str]:
+    """The token. `Content-Type` is added with a body only: kintone refuses it on a GET that has none."""
+    return {"X-Cybozu-API-Token": settings.api_token.get_secret_value()}
+
+
+def checked_app_id(target: str) -> str:
+    """*target* as an app id that is safe in a path.
+
+    Raises:
+        TargetNotFound: it is no number. Nothing was sent.
+    """
+    if not re.fullmatch(r"[1-9][0-9]{0,18}", target):
+        raise TargetNotFound("bad_app_id", "kintone's app ids are numbers from 1 upwards; correct the target")
+    return target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An answer that is not a success, as far as it could be read.
+
+    Attributes:
+        status: the HTTP status.
+        code: kintone's own, None where another machine answered.
+        answer_id: kintone's id of this answer, for a question to its support.
+        errors: path → messages, of a `CB_VA01`.
+        retry_after: how long to wait, where the answer says.
+    """
+
+    status: int
+    code: str | None = None
+    answer_id: str = ""
+    errors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    retry_after: timedelta | None = None
+
+
+def refusal_in(response: httpx.Response, now: datetime) -> Refusal | None:
+    """What *response* refuses, or None where its status is a success."""
+    if 200 <= response.status_code < 300:
+        return None
+    wait = _retry_after(response.headers.get("Retry-After", ""), now)
+    try:
+        data = json.loads(response.content)
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict) or not isinstance(data.get("code"), str):
+        return Refusal(status=response.status_code, retry_after=wait)
+    # A code of another shape than kintone's is kintone's refusal all the same, but not safe to repeat.
+    code = data["code"] if _CODE.fullmatch(data["code"]) else "refused"
+    answer_id = data.get("id")
+    return Refusal(
+        status=response.status_code,
+        code=code,
+        answer_id=answer_id if isinstance(answer_id, str) and _ANSWER_ID.fullmatch(answer_id) else "",
+        errors=_errors(data.get("errors")),
+        retry_after=wait,
+    )
+
+
+async def read(ctx: Context[KintoneSettings], name: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+    """GET an API that answers with a JSON object.
+
+    Raises:
+        BackendError: the lane's error for whatever else came.
+    """
+    url = api_url(ctx.settings, name)
+    response = await ctx.http.get(url, params=dict(parameters), headers=headers(ctx.settings))
+    refusal = refusal_in(response, ctx.clock.now())
+    if refusal is not None:
+        raise error_for_read(refusal)
+    data = json_answer(response)
+    if not isinstance(data, dict):
+        raise Unavailable("unexpected_answer", f"kintone's {name}.json is not a JSON object")
+    return data
+
+
+def error_for_read(refusal: Refusal) -> BackendError:
+    """The lane's error for a refused read. Unknown refusals of ours block; unknown failures of theirs are retried."""
+    if refusal.code == "CB_VA01" and refusal.errors.keys() & {"app", "id"}:
+        return lane_error(TargetNotFound, "bad_app_id", refusal)
+    meaning = MEANINGS.get(refusal.code or "")
+    if meaning is not None and meaning.error is not None:
+        return lane_error(meaning.error, refusal.code or "", refusal, resource=meaning.resource)
+    if refusal.code is not None:
+        error: type[BackendError] = {401: AuthenticationFailed, 404: TargetNotFound}.get(
+            refusal.status, Unavailable if refusal.status >= 500 else PermissionDenied
+        )
+        return lane_error(error, refusal.code, refusal)
+    return error_without_code(refusal)
+
+
+def error_without_code(refusal: Refusal) -> BackendError:
+    """The lane's error for a refusal that does not come from kintone's API itself. Nothing was applied."""
+    words = {401: "access_refused", 403: "access_refused", 404: "no_such_domain", 429: "rate_limited"}
+    if refusal.status >= 500:
+        word = "maintenance" if refusal.status == 503 else "server_error"
+    else:
+        # Also where a redirect came: the API has none, so it leads to somebody's log-in page.
+        word = words.get(refusal.status, "not_json" if refusal.status < 400 else "refused")
+    meaning = MEANINGS[word]
+    return lane_error(meaning.error or Unavailable, word, refusal, resource=meaning.resource)
+
+
+def unknown_outcome(refusal: Refusal) -> OutcomeUnknown:
+    """The error for a write that no machine of kintone's vouches for."""
+    word = "maintenance" if refusal.status == 503 else "server_error" if refusal.status >= 500 else "not_json"
+    return OutcomeUnknown(
+        word,
+        f"{refusal.status} without kintone's code: the write may have been applied",
+        retry_after=refusal.retry_after,
+    )
+
+
+def lane_error(error: type[BackendError], code: str, refusal: Refusal, *, resource: str = "") -> BackendError:
+    """An error of class *error*, worded in English for operators, with what the answer says about waiting."""
+    meaning = MEANINGS.get(code)
+    message = meaning.text.en if meaning else f"kintone refused the request with status {refusal.status}."
+    if refusal.answer_id:
+        message = f"{message} kintone's id of this answer: {refusal.answer_id}"
+    if error is PermissionDenied:
+        return PermissionDenied(code, message, resource=resource, retry_after=refusal.retry_after)
+    return error(code, message, retry_after=refusal.retry_after)
+
+
+def _errors(data: Any) -> dict[str, tuple[str, ...]]:
+    if not isinstance(data, dict):
+        return {}
+    found = {}
+    for path, value in data.items():
+        messages = value.get("messages") if isinstance(value, dict) else None
+        found[path] = tuple(map(str, messages)) if isinstance(messages, list) else ()
+    return found
+
+
+def _retry_after(text: str, now: datetime) -> timedelta | None:
+    """RFC 9110, 10.2.3: seconds, or a date. kintone is not known to send it; what stands before it may."""
+    if re.fullmatch(r"[0-9]{1,9}", text.strip()):
+        return timedelta(seconds=int(text))
+    try:
+        then = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return max(then - now, timedelta()) if then.tzinfo else None

@@ -1,0 +1,356 @@
+"""The simulator behind a real socket on loopback: faults, control, page, command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import httpx
+import pytest
+
+from renkei_kintone.simulator import Kintone, sample, serve
+from renkei_kintone.simulator.command import main
+from renkei_kintone.simulator.faults import KINDS
+
+HEADERS = {"X-Cybozu-API-Token": "simulated-add-only-token"}
+
+
+class Served:
+    def __init__(self, kintone: Kintone, url: str) -> None:
+        self.kintone = kintone
+        self.url = url
+        self.http = httpx.Client(base_url=url, trust_env=False, timeout=20)
+
+    def add(self, *subjects: str) -> httpx.Response:
+        records = [{"件名": {"value": subject}} for subject in subjects]
+        return self.http.post("/k/v1/records.json", json={"app": 1, "records": records}, headers=HEADERS)
+
+    def order(self, **fault: Any) -> httpx.Response:
+        return self.http.post("/_sim/faults", json=fault)
+
+    def stored(self) -> list[str]:
+        answer = self.http.get("/_sim/records", params={"app": "1"}).json()
+        assert answer["total"] == len(answer["records"])
+        return [record["values"]["件名"] for record in answer["records"]]
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    kintone = sample()
+    with serve(kintone) as url:
+        world = Served(kintone, url)
+        with world.http:
+            yield world
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "kind_of_body", "stored"),
+    [
+        ("before_apply_503", 503, "text/plain", 0),
+        ("before_apply_502", 502, "text/html", 0),
+        ("429", 429, "application/json", 0),
+        ("da02", 400, "application/json", 0),
+        ("error", 400, "application/json", 0),
+        ("html_200", 200, "text/html", 0),
+        ("broken_json", 200, "application/json", 1),
+        ("applied_then_504", 504, "text/html", 1),
+        ("slow", 200, "application/json", 1),
+    ],
+)
+def test_11_to_14_a_fault_answers_as_ordered_and_only_once(
+    served: Served, kind: str, status: int, kind_of_body: str, stored: int
+) -> None:
+    assert served.order(kind=kind).status_code == 200
+
+    struck = served.add("a")
+
+    assert struck.status_code == status
+    assert struck.headers["Content-Type"].startswith(kind_of_body)
+    assert len(served.stored()) == stored
+    assert served.add("b").status_code == 200
+
+
+@pytest.mark.parametrize(("kind", "stored"), [("cut", []), ("applied_then_cut", ["a"])])
+def test_13_a_connection_is_cut_before_or_after_the_request_is_applied(
+    served: Served, kind: str, stored: list[str]
+) -> None:
+    served.order(kind=kind)
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        served.add("a")
+
+    assert served.stored() == stored
+
+
+@pytest.mark.parametrize(("at", "stored"), [("before_apply", []), ("after_apply", ["a"])])
+def test_13_an_answer_never_comes(served: Served, at: str, stored: list[str]) -> None:
+    served.order(kind="hang", at=at, path="/records.json")
+    served.http.timeout = httpx.Timeout(20, read=0.5)
+
+    with pytest.raises(httpx.ReadTimeout):
+        served.add("a")
+
+    served.http.timeout = httpx.Timeout(20)
+    assert served.stored() == stored
+
+
+def test_14_broken_json_is_cut_in_half(served: Served) -> None:
+    served.order(kind="broken_json")
+
+    with pytest.raises(json.JSONDecodeError):
+        served.add("a").json()
+
+
+@pytest.mark.parametrize("at", ["before_apply", "after_apply"])
+def test_14_a_slow_answer_waits_at_its_moment(served: Served, at: str) -> None:
+    waited: list[tuple[float, int]] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append((seconds, len(served.kintone.values())))
+
+    served.kintone.sleep = sleep
+    served.order(kind="slow", seconds=30, at=at)
+
+    assert served.add("a").status_code == 200
+    assert waited == [(30, 0 if at == "before_apply" else 1)]
+
+
+def test_11_a_429_says_how_long_to_wait_where_it_is_told_to(served: Served) -> None:
+    served.order(kind="429", retry_after="7", times=2)
+
+    assert [served.add("a").headers["Retry-After"] for _ in range(2)] == ["7", "7"]
+    assert served.add("a").status_code == 200
+
+
+def test_11_more_requests_at_once_than_allowed_are_refused(served: Served) -> None:
+    started, release = Event(), Event()
+
+    async def sleep(_: float) -> None:
+        started.set()
+        await asyncio.to_thread(release.wait, 20)
+
+    served.kintone.concurrency = 1
+    served.kintone.sleep = sleep
+    served.order(kind="slow", path="/app.json")
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(httpx.get, f"{served.url}/k/v1/app.json?id=1", headers=HEADERS, trust_env=False, timeout=20)
+        assert started.wait(20)
+
+        refused = served.add("a")
+
+        release.set()
+        assert slow.result().status_code == 200
+    assert (refused.status_code, refused.json()["code"]) == (429, "GAIA_TO04")
+    assert (refused.headers["X-ConcurrencyLimit-Limit"], refused.headers["X-ConcurrencyLimit-Running"]) == ("1", "2")
+
+
+def test_a_fault_waits_for_its_path_its_method_and_its_turn(served: Served) -> None:
+    served.order(kind="da02", after=1, path="/records.json", method="POST")
+
+    assert served.http.get("/k/v1/app.json?id=1", headers=HEADERS).status_code == 200
+    assert [served.add(subject).status_code for subject in "abc"] == [200, 400, 200]
+    assert served.stored() == ["a", "c"]
+
+
+def test_an_answer_is_given_word_for_word(served: Served) -> None:
+    served.order(kind="answer", status=418, body="短い", content_type="text/plain; charset=utf-8")
+
+    struck = served.add("a")
+
+    assert (struck.status_code, struck.text) == (418, "短い")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "earthquake"},
+        {},
+        {"kind": "429", "until": 3},
+        {"kind": "429", "times": "3"},
+        {"kind": "429", "times": True},
+        {"kind": "slow", "at": "later"},
+        {"kind": "signal"},
+        "429",
+    ],
+)
+def test_a_fault_that_does_not_exist_is_refused_with_the_reason(served: Served, fault: Any) -> None:
+    response = served.http.post("/_sim/faults", json=fault)
+
+    assert response.status_code == 400
+    assert response.json()["error"]
+    assert served.http.get("/_sim/faults").json() == []
+
+
+@pytest.mark.parametrize(
+    ("at", "stored", "answered"), [("before_apply", 1, 1), ("after_apply", 2, 1), ("after_answer", 2, 2)]
+)
+def test_a_signal_ends_another_process_at_the_moment_ordered(
+    served: Served, at: str, stored: int, answered: int
+) -> None:
+    victim = subprocess.Popen(
+        [sys.executable, "-c", _VICTIM, served.url], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
+    )
+    with victim:
+        served.order(kind="signal", pid=victim.pid, signal=signal.SIGKILL, at=at, after=1)
+        out, _ = victim.communicate("go\n", timeout=60)
+
+    assert victim.returncode == -signal.SIGKILL
+    assert len(served.stored()) == stored
+    # An answer that was sent in full may still find its reader dead.
+    assert out.count("200") in ({answered} if at != "after_answer" else {1, 2})
+
+
+_VICTIM = """
+import sys, httpx
+sys.stdin.readline()
+headers = {"X-Cybozu-API-Token": "simulated-add-only-token"}
+with httpx.Client(base_url=sys.argv[1], trust_env=False, headers=headers) as http:
+    for subject in "abcdefgh":
+        answer = http.post("/k/v1/records.json", json={"app": 1, "records": [{"件名": {"value": subject}}]})
+        print(answer.status_code, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_signal_to_a_process_that_has_ended_is_no_error(served: Served) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    served.order(kind="signal", pid=gone.pid, at="after_answer")
+
+    assert served.add("a").status_code == 200
+
+
+def test_the_log_of_requests_holds_no_header_and_no_query(served: Served) -> None:
+    served.order(kind="applied_then_cut", after=1, path="/records.json")
+    served.http.get("/k/v1/app.json?id=1", headers=HEADERS)
+    served.add("a", "b")
+    with pytest.raises(httpx.RemoteProtocolError):
+        served.add("c")
+
+    log = served.http.get("/_sim/requests").json()
+
+    assert [(entry["method"], entry["path"], entry["status"], entry["records"]) for entry in log] == [
+        ("GET", "/k/v1/app.json", 200, None),
+        ("POST", "/k/v1/records.json", 200, 2),
+        ("POST", "/k/v1/records.json", None, 1),
+    ]
+    assert log[2]["fault"] == "applied_then_cut"
+    assert "simulated" not in json.dumps(log)
+
+
+def test_stored_records_are_listed_with_the_fields_asked_for(served: Served) -> None:
+    served.add("a", "b")
+
+    listed = served.http.get("/_sim/records", params={"app": "1", "fields": "件名"}).json()
+
+    assert listed["name"] == "対応履歴"
+    assert listed["records"] == [{"id": "1", "values": {"件名": "a"}}, {"id": "2", "values": {"件名": "b"}}]
+    assert served.http.get("/_sim/records?app=9").status_code == 404
+
+
+def test_a_reset_forgets_records_faults_and_log(served: Served) -> None:
+    served.add("a")
+    served.order(kind="429")
+
+    served.http.post("/_sim/reset")
+
+    assert served.stored() == []
+    assert served.http.get("/_sim/faults").json() == served.http.get("/_sim/requests").json() == []
+
+
+def test_the_page_shows_what_is_stored_and_escapes_it(served: Served) -> None:
+    served.add("<script>alert(1)</script>", "件名その2")
+
+    page = served.http.get("/").text
+
+    assert "対応履歴" in page
+    assert "連携キー" in page
+    assert "件名その2" in page
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_a_prefix_is_kept(tmp_path: Path) -> None:
+    kintone = sample()
+    with serve(kintone, prefix="/demo") as url, httpx.Client(trust_env=False) as http:
+        assert url.endswith("/demo")
+        assert http.get(f"{url}/k/v1/app.json?id=1", headers=HEADERS).json()["name"] == "対応履歴"
+        assert http.get(f"{url}/_sim/requests").json()[0]["path"] == "/k/v1/app.json"
+        assert http.get(url.removesuffix("/demo") + "/k/v1/app.json?id=1", headers=HEADERS).status_code == 404
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_says_when_it_listens_and_ends_when_asked(number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "renkei_kintone.simulator", "simulate", "--json", "--prefix", "demo"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        announced = json.loads(process.stdout.readline())
+        name = httpx.get(f"{announced['url']}/k/v1/app.json?id=1", headers=HEADERS, trust_env=False).json()["name"]
+        os.kill(process.pid, number)
+        _, err = process.communicate(timeout=30)
+
+    assert name == "対応履歴"
+    assert announced["tokens"][0] == "simulated-add-only-token"
+    assert process.returncode == 0
+    assert err == ""
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"apps": [{"id": 1}], "tokens": []}'])
+def test_the_command_refuses_a_file_that_describes_nothing(
+    tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "apps.json"
+    file.write_text(text)
+
+    assert main(["simulate", "--file", str(file)]) == 2
+    assert "cannot be used" in capsys.readouterr().err
+
+
+def test_the_command_refuses_a_port_that_is_taken(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", "--port", served.url.rsplit(":", 1)[1]]) == 2
+    assert "127.0.0.1" in capsys.readouterr().err
+
+
+def test_the_commands_help_names_the_tokens(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["simulate", "--help"])
+
+    said = capsys.readouterr().out
+    assert all(token in said for token in sample().tokens)
+
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def test_the_readme_lists_every_fault_and_every_token() -> None:
+    text = README.read_text(encoding="utf-8")
+
+    assert all(f"`{name}`" in text for name in (*KINDS, *sample().tokens))
+
+
+def test_the_readmes_sample_runs() -> None:
+    (sample_code,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+
+    exec(compile(sample_code, "README.md", "exec"), {})
+
+
+def test_the_simulator_and_the_plugin_import_nothing_of_each_other() -> None:
+    source = Path(__file__).parents[1] / "src" / "renkei_kintone"
+    simulator = [path.read_text() for path in (source / "simulator").glob("*.py")]
+    plugin = [path.read_text() for path in source.glob("*.py")]
+
+    imported = {
+        line.split()[1] for text in simulator for line in text.splitlines() if line.strip().startswith("from renkei")
+    }
+    assert all(name.startswith("renkei_kintone.simulator") for name in imported)
+    assert not any("simulator" in line for text in plugin for line in text.splitlines() if " import " in line)
