@@ -25,7 +25,7 @@ from renkei.delivery.lookout import Lookout
 from renkei.delivery.reasons import explain
 from renkei.delivery.settling import Failure, doubtful, settle
 from renkei.plugins import PluginFault, PushOutcome
-from renkei.spec import BackendError, Manifest, NotStored, PushRequest, Suspect, Unavailable
+from renkei.spec import BackendError, Manifest, NotStored, PushRequest, SchemaDrift, Suspect, Unavailable
 from renkei.store import deliveries, integrations, lanes
 from renkei.store.deliveries import Delivered, Kept
 from renkei.store.integrations import Revision
@@ -194,6 +194,9 @@ class LaneRun:
         """What a push says of the lane, after its deliveries were settled."""
         if outcome.fault is not None:
             self.lane.faulted(outcome.fault)
+        if isinstance(outcome.stopped_by, SchemaDrift):
+            # Looking again shows what has changed, and blocks the lane with that in plain words.
+            self._target.look()
         if outcome.stopped_by is not None:
             self.lane.failed(outcome.stopped_by)
         if outcome.not_sent is not None:
