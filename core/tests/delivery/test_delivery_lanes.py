@@ -214,7 +214,7 @@ def _leave_marked(world) -> None:
     def job(connection):
         lease = lanes.claim(connection, owner="elsewhere|1|1|x", now=now, lease=timedelta(seconds=120))
         rows = deliveries.due(connection, lease.lane_id, now=now, most=10)
-        assert deliveries.mark(connection, lease, [row.id for row in rows], now)
+        assert deliveries.mark(connection, lease, rows, now)
 
     store.write(job)
 

@@ -217,7 +217,7 @@ class LaneRun:
         return None
 
     def _mark(self, connection: sa.Connection, batch: Batch, now: datetime) -> list[int] | None:
-        ids = deliveries.mark(connection, self.lane.lease, [row.id for row in batch.rows], now)
+        ids = deliveries.mark(connection, self.lane.lease, batch.rows, now)
         if ids:
             self.lane.pacing.spend(connection, now, self.lane.pacing.expected(len(ids)))
             lanes.begin_unconfirmed(connection, self.lane.id, now, self._batches.cursor)

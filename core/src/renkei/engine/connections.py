@@ -224,6 +224,7 @@ class Connections:
 
         def job(connection: sa.Connection) -> None:
             row = self._row(connection, tenant, name)
+            connections.lock(connection, row.id)
             inboxes, unsettled = connections.needed_by(connection, row.id)
             if inboxes:
                 raise InUse(

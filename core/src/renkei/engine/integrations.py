@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from renkei.delivery.reasons import explain
 from renkei.delivery.rendering import Bindings, Canvas, render
 from renkei.engine.connections import Connections, Refused
-from renkei.engine.errors import IntegrationExists, NotPossible
+from renkei.engine.errors import IntegrationExists, NotFound, NotPossible
 from renkei.engine.parts import Parts
 from renkei.mapping import (
     DEFAULT_TRIGGERS,
@@ -33,7 +33,7 @@ from renkei.spec import (
     TargetSchema,
     WireRecord,
 )
-from renkei.store import integrations, lanes, ledger
+from renkei.store import connections, integrations, lanes, ledger
 from renkei.store.installation import delivery_key
 from renkei.store.integrations import Revision
 
@@ -151,6 +151,7 @@ class Integrations:
 
         def job(writing: sa.Connection) -> None:
             now = parts.now()
+            self._keep_connection(writing, binding)
             made = integrations.insert(writing, tenant=tenant, inbox=inbox, actor=actor, now=now)
             if made is None:
                 self._refuse_second(writing, tenant, inbox)
@@ -200,12 +201,18 @@ class Integrations:
         def job(writing: sa.Connection) -> None:
             now = parts.now()
             current = parts.standing(writing, tenant, inbox, lock=True)
+            if current.revision_id != row.revision_id:
+                raise NotPossible(
+                    f"The integration of inbox {inbox!r} was edited by somebody else meanwhile; "
+                    f"look at it and try again."
+                )
+            self._keep_connection(writing, binding)
             number, lane = self._revise(writing, current.id, binding, actor, now)
             concerned = integrations.waiting_count(writing, current.id)
             moved = 0
             if waiting == "new_settings":
-                revision = parts.standing(writing, tenant, inbox).revision_id
-                moved = integrations.move_waiting(writing, current.id, revision, lane)
+                revision = integrations.revision(writing, parts.standing(writing, tenant, inbox).revision_id)
+                moved = integrations.move_waiting(writing, current.id, revision)
             lanes.open_now(writing, lane, now)
             lanes.open_now(writing, current.lane_id, now)
             parts.audit(
@@ -437,6 +444,10 @@ class Integrations:
             now,
         )
         return number, lane
+
+    def _keep_connection(self, writing: sa.Connection, binding: Binding) -> None:
+        if not connections.keep(writing, binding.connection.id):
+            raise NotFound(f"Connection {binding.connection.name!r} was deleted meanwhile; choose another.")
 
     def _refuse_second(self, reading: sa.Connection, tenant: str, inbox: str) -> None:
         row = integrations.standing(reading, tenant, inbox)

@@ -114,8 +114,8 @@ class Recorder:
 
     def _within(self, given: sa.Connection | HasConnection, offer: Offer) -> Receipt:
         connection = given if isinstance(given, sa.Connection) else _of_session(given)
-        if connection.engine.url.get_backend_name() != self._parts.store.database.url.get_backend_name():
-            raise EnvelopeError("connection", "this connection leads to another kind of database than renkei's.")
+        if not self._parts.store.database.is_the_same_as(connection.engine.url):
+            raise EnvelopeError("connection", "this connection leads to another database than renkei's.")
         return intake.take_in(connection, offer, self._parts.now())
 
     def _wake_for(self, receipt: Receipt) -> None:

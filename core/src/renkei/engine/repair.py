@@ -123,14 +123,18 @@ class Repair:
         return self._parts.standing(writing, tenant, inbox, lock=True)
 
     def _replay_one(self, writing: sa.Connection, row: Any, newest: Any) -> int:
-        moves = newest is not None and not (row.maybe_written and newest.lane_id != row.lane_id)
-        revision = newest.revision_id if moves else row.revision_id
-        lane: int = newest.lane_id if moves else row.lane_id
-        keyed = integrations.revision(writing, revision).key_unique
+        was = integrations.revision(writing, row.revision_id)
+        goes = was
+        if newest is not None:
+            candidate = integrations.revision(writing, newest.revision_id)
+            # What may have been written moves neither to another target nor under another key field.
+            same = (candidate.lane_id, candidate.key_field) == (was.lane_id, was.key_field)
+            goes = candidate if same or not row.maybe_written else was
+        lane, keyed = goes.lane_id, goes.key_unique
         mending.wait_again(
             writing,
             row.id,
-            revision_id=revision,
+            revision_id=goes.id,
             lane_id=lane,
             # Without a unique key, the person who says "send again" has looked: nothing else could know.
             maybe_written=row.maybe_written and keyed,

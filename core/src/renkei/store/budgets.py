@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from renkei.store.tables import budgets
 
@@ -29,5 +30,11 @@ def spend(connection: sa.Connection, scope: str, name: str, started_at: datetime
     where = (budgets.c.scope == scope, budgets.c.name == name)
     done = connection.execute(budgets.update().where(*where).values(started_at=started_at, used=total))
     if done.rowcount == 0:
-        connection.execute(budgets.insert().values(scope=scope, name=name, started_at=started_at, used=total))
+        insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(budgets)
+        row = insert.values(scope=scope, name=name, started_at=started_at, used=total)
+        connection.execute(
+            row.on_conflict_do_update(
+                index_elements=[budgets.c.scope, budgets.c.name], set_={"used": budgets.c.used + row.excluded.used}
+            )
+        )
     return total

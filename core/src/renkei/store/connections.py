@@ -162,6 +162,21 @@ def credentials_number(connection: sa.Connection, number: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def keep(connection: sa.Connection, number: int) -> bool:
+    """Hold off a deletion until the transaction ends; False where the connection is gone already."""
+    query = (
+        sa.select(connections.c.id)
+        .where(connections.c.id == number, connections.c.deleted_at.is_(None))
+        .with_for_update(read=True)
+    )
+    return connection.execute(query).first() is not None
+
+
+def lock(connection: sa.Connection, number: int) -> None:
+    """Hold the connection's row alone: nobody binds an integration to it meanwhile."""
+    connection.execute(sa.select(connections.c.id).where(connections.c.id == number).with_for_update())
+
+
 def named(connection: sa.Connection, tenant: str, name: str) -> sa.Row[Any] | None:
     """The tenant's connection of that name; secrets stay sealed."""
     query = sa.select(connections).where(

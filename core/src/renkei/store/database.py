@@ -19,7 +19,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from renkei.store import schema
 from renkei.store.errors import StoreUnavailable
@@ -53,9 +53,24 @@ class Database:
         """The SQLite file."""
         return Path(self.url.database) if self.is_sqlite and self.url.database else None
 
+    def is_the_same_as(self, other: sa.URL) -> bool:
+        """Whether *other* leads to this database."""
+        if self.path is not None:
+            theirs = Path(other.database) if other.get_backend_name() == "sqlite" and other.database else None
+            return theirs is not None and theirs.resolve() == self.path.resolve()
+        return (other.get_backend_name(), other.host, other.port, other.database) == (
+            self.url.get_backend_name(),
+            self.url.host,
+            self.url.port,
+            self.url.database,
+        )
+
     def submit(self, job: Job[T]) -> Future[T]:
         """Queue a write; the future is done after its commit."""
-        return self._open()[1].submit(job)
+        while True:
+            future = self._open()[1].submit(job)
+            if future is not None:
+                return future
 
     def write(self, job: Job[T]) -> T:
         """Run *job* in a write transaction and return its result after the commit.
@@ -70,6 +85,9 @@ class Database:
     def read(self) -> Iterator[sa.Connection]:
         """A connection to read with, in one snapshot."""
         engine = self._open()[0]
+        if not self.is_sqlite:
+            # PostgreSQL's default takes a snapshot for each statement, and a ledger would not add up.
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
         with translated(), engine.connect() as connection:
             yield connection
 
@@ -124,16 +142,25 @@ def translated() -> Iterator[None]:
 
 
 def _explain(error: DBAPIError) -> StoreUnavailable | None:
+    if isinstance(error, IntegrityError):
+        return None  # the caller's to understand; its text names tables, which may look like any sign below
     text = str(error.orig).lower()
     for sign, sentence in (
         ("readonly", "the database is read-only; make the file and its folder writable for this user"),
+        ("read-only", "the database is read-only now; ask whoever runs the server"),
         ("disk is full", "the disk is full; free some space. What was not confirmed was not stored"),
         ("no space left", "the disk is full; free some space. What was not confirmed was not stored"),
         ("disk i/o error", "the disk reports an error (often: it is full); look at the system's log"),
         ("unable to open", "the database file cannot be opened; check that its folder exists and is writable"),
         ("not a database", "the file is not a database of renkei's, or it is damaged; restore a backup"),
         ("malformed", "the database file is damaged; restore a backup"),
-        ("locked", "another process has held the database for over a minute; look for one that hangs"),
+        (
+            "locked",
+            (
+                "another process has held the database for over a minute; look for one that hangs. If this very "
+                "process holds a write transaction on it, pass that connection: record(..., connection=...)"
+            ),
+        ),
         ("connection", "the database server cannot be reached or ended the connection; look whether it runs"),
     ):
         if sign in text:

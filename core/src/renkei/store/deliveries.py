@@ -78,8 +78,18 @@ def _in_turn(queues: list[list[Waiting]], most: int) -> list[Waiting]:
     return chosen[:most]
 
 
-_still_waiting = sa.select(deliveries.c.id).where(
-    deliveries.c.id.in_(bindparam("ids", expanding=True)), deliveries.c.state == "waiting"
+# Looked at again under the lock: an admin may have cancelled, paused, or moved it under another revision since it
+# was rendered.
+_still_waiting = (
+    sa.select(deliveries.c.id, deliveries.c.revision_id)
+    .join(integrations, integrations.c.id == deliveries.c.integration_id)
+    .where(
+        deliveries.c.id.in_(bindparam("ids", expanding=True)),
+        deliveries.c.state == "waiting",
+        deliveries.c.lane_id == bindparam("lane"),
+        integrations.c.state != "paused",
+    )
+    .with_for_update(of=deliveries)
 )
 _mark = (
     deliveries.update()
@@ -96,16 +106,19 @@ _mark = (
 )
 
 
-def mark(connection: sa.Connection, lease: Lease, ids: Sequence[int], now: datetime) -> list[int] | None:
+def mark(connection: sa.Connection, lease: Lease, rows: Sequence[Waiting], now: datetime) -> list[int] | None:
     """Say durably that these are about to be sent and may have been written, and return those that were waiting.
 
-    None where the lease was lost; nothing was marked then. A delivery cancelled meanwhile is left out.
+    None where the lease was lost; nothing was marked then. What was cancelled, paused or moved under another
+    revision meanwhile is left out.
     """
     if not still_held(connection, lease):
         return None
-    if not ids:
+    if not rows:
         return []
-    waiting = list(connection.execute(_still_waiting, {"ids": list(ids)}).scalars())
+    rendered = {row.id: row.revision_id for row in rows}
+    found = connection.execute(_still_waiting, {"ids": list(rendered), "lane": lease.lane_id})
+    waiting = [row.id for row in found if row.revision_id == rendered[row.id]]
     if waiting:
         connection.execute(_mark, {"ids": waiting, "holder": lease.fence, "now": now})
     return waiting

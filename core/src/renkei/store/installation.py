@@ -9,6 +9,7 @@ import json
 import secrets
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from renkei.store.errors import VaultError
 from renkei.store.tables import meta
@@ -22,8 +23,7 @@ def installation_id(connection: sa.Connection) -> str:
     """The random id that delivery keys are derived from, made on first use."""
     found = _get(connection, "installation")
     if found is None:
-        found = secrets.token_hex(16)
-        connection.execute(meta.insert().values(name="installation", value=found))
+        found = _put(connection, "installation", secrets.token_hex(16))
     return found
 
 
@@ -35,9 +35,7 @@ def check_vault(connection: sa.Connection, vault: Vault) -> None:
     """
     sealed = _get(connection, "vault_check")
     if sealed is None:
-        text = base64.b64encode(vault.seal(_CHECK, bound_to=_CHECK_PLACE)).decode()
-        connection.execute(meta.insert().values(name="vault_check", value=text))
-        return
+        sealed = _put(connection, "vault_check", base64.b64encode(vault.seal(_CHECK, bound_to=_CHECK_PLACE)).decode())
     try:
         vault.open(base64.b64decode(sealed), bound_to=_CHECK_PLACE)
     except VaultError as error:
@@ -59,6 +57,18 @@ def delivery_key(installation: str, tenant: str, inbox: str, action_id: str) -> 
     text = json.dumps([tenant, inbox, action_id], ensure_ascii=True, separators=(",", ":"))
     digest = hmac.new(installation.encode(), text.encode(), hashlib.sha256).digest()
     return "r" + base64.b32encode(digest[:20]).decode().lower()
+
+
+def _put(connection: sa.Connection, name: str, value: str) -> str:
+    """Store *value* unless another process was first; returns what is there."""
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(meta)
+    connection.execute(insert.values(name=name, value=value).on_conflict_do_nothing())
+    return _get(connection, name) or value
+
+
+def has_vault_check(connection: sa.Connection) -> bool:
+    """Whether secrets have been sealed with some key already."""
+    return _get(connection, "vault_check") is not None
 
 
 def _get(connection: sa.Connection, name: str) -> str | None:

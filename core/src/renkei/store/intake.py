@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 
-from renkei.store.tables import counts, deliveries, intake, integrations, lanes, revisions, unknown_fields
+from renkei.store import lanes as lanes_of_store
+from renkei.store.tables import counts, deliveries, intake, integrations, lanes, unknown_fields
 
 # A host's clock may run ahead a little; beyond this it is worth a note (promise 3).
 AHEAD = timedelta(minutes=5)
@@ -67,15 +68,15 @@ _known = sa.select(intake.c.digest, intake.c.outcome, intake.c.reason, intake.c.
 )
 # PostgreSQL needs the row lock: without it an edit that has "saved" could be overtaken by a record() that read the
 # revision before, and a deletion could leave a waiting row behind. SQLite has a single writer and drops the clause.
+# No join: after waiting for the lock, PostgreSQL would look at the new row beside the other table's old one.
 _standing = (
     sa.select(
         integrations.c.id,
         integrations.c.state,
         integrations.c.activated_at,
         integrations.c.revision_id,
-        revisions.c.lane_id,
+        integrations.c.lane_id,
     )
-    .join(revisions, revisions.c.id == integrations.c.revision_id)
     .where(
         integrations.c.tenant == bindparam("tenant"),
         integrations.c.inbox == bindparam("inbox"),
@@ -88,7 +89,6 @@ _was_deleted = sa.select(sa.literal(1)).where(
     integrations.c.inbox == bindparam("inbox"),
     integrations.c.state == "deleted",
 )
-_insert_intake = intake.insert().returning(intake.c.id)
 _insert_delivery = deliveries.insert().inline()
 # A leased lane is left alone: whoever holds it looks for what is due when it lets go, under this row's lock.
 _wake = (
@@ -114,7 +114,15 @@ def _count_statement(dialect: str) -> sa.Insert:
     return counted
 
 
-_count = {dialect: _count_statement(dialect) for dialect in ("sqlite", "postgresql")}
+_DIALECTS = ("sqlite", "postgresql")
+_count = {dialect: _count_statement(dialect) for dialect in _DIALECTS}
+_insert_intake = {
+    dialect: (postgresql if dialect == "postgresql" else sqlite)
+    .insert(intake)
+    .on_conflict_do_nothing()
+    .returning(intake.c.id)
+    for dialect in _DIALECTS
+}
 
 
 def take_in(connection: sa.Connection, offer: Offer, now: datetime) -> Receipt:
@@ -139,7 +147,11 @@ def take_in(connection: sa.Connection, offer: Offer, now: datetime) -> Receipt:
         "reason": reason,
         "note": note,
     }
-    intake_id = connection.execute(_insert_intake, row).scalar_one()
+    intake_id = connection.execute(_insert_intake[connection.dialect.name], row).scalar()
+    if intake_id is None:
+        # Another process recorded it between our look and our insert.
+        again = connection.execute(_known, {**place, "action_id": offer.action_id}).one()
+        return _known_already(connection, offer, again)
     if reason is None:
         assert standing is not None
         _write_delivery(connection, offer, intake_id, standing, now)
@@ -187,6 +199,7 @@ def _write_delivery(
         },
     )
     if standing.state == "active":
+        lanes_of_store.lock(connection, standing.lane_id)
         connection.execute(_wake, {"lane": standing.lane_id, "now": now})
 
 

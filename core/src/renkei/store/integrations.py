@@ -38,12 +38,11 @@ def standing(connection: sa.Connection, tenant: str, inbox: str, *, lock: bool =
         lock: hold off `record()` until the transaction ends, so that an edit has a clear before and after. Only
             PostgreSQL needs it; SQLite's writers are alone anyway.
     """
-    query = _overview().where(
-        integrations.c.tenant == tenant, integrations.c.inbox == inbox, integrations.c.state != "deleted"
-    )
+    where = (integrations.c.tenant == tenant, integrations.c.inbox == inbox, integrations.c.state != "deleted")
     if lock:
-        query = query.with_for_update(of=integrations)
-    return connection.execute(query).first()
+        # By itself: after waiting, PostgreSQL would look at the new row beside the joined tables' old ones.
+        connection.execute(sa.select(integrations.c.id).where(*where).with_for_update())
+    return connection.execute(_overview().where(*where)).first()
 
 
 def listed(connection: sa.Connection, tenant: str) -> list[sa.Row[Any]]:
@@ -129,7 +128,7 @@ def revise(
         )
         .returning(revisions.c.id)
     ).scalar_one()
-    update(connection, integration_id, revision_id=revision_id)
+    update(connection, integration_id, revision_id=revision_id, lane_id=lane_id)
     return number
 
 
@@ -182,19 +181,27 @@ def cancel_waiting(connection: sa.Connection, integration_id: int, now: datetime
     return done.rowcount
 
 
-def move_waiting(connection: sa.Connection, integration_id: int, revision_id: int, lane_id: int) -> int:
+def move_waiting(connection: sa.Connection, integration_id: int, to: Revision) -> int:
     """Put what waits under another revision; returns how many.
 
-    A delivery that may already have been written never moves to another target.
+    A delivery that may already have been written never moves to another target, nor under another key field: there
+    it would be new to the backend.
     """
+    was = revisions.alias("was")
+    same_key = sa.exists().where(
+        was.c.id == deliveries.c.revision_id,
+        was.c.lane_id == to.lane_id,
+        was.c.key_field.is_not_distinct_from(to.key_field),
+        was.c.key_unique == sa.literal(to.key_unique),
+    )
     done = connection.execute(
         deliveries.update()
         .where(
             deliveries.c.integration_id == integration_id,
             deliveries.c.state == "waiting",
-            sa.or_(deliveries.c.maybe_written.is_(False), deliveries.c.lane_id == lane_id),
+            sa.or_(deliveries.c.maybe_written.is_(False), same_key),
         )
-        .values(revision_id=revision_id, lane_id=lane_id)
+        .values(revision_id=to.id, lane_id=to.lane_id)
     )
     return done.rowcount
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
+from sqlalchemy.dialects import postgresql, sqlite
 
 from renkei.store.tables import connections, deliveries, integrations, lanes, revisions
 
@@ -122,8 +123,22 @@ def next_due(connection: sa.Connection, lane_id: int) -> datetime | None:
     return connection.execute(query).scalar()
 
 
+def lock(connection: sa.Connection, lane_id: int) -> None:
+    """Hold the lane's row until the transaction ends, so that whoever lets the lane go sees what was added.
+
+    On PostgreSQL an UPDATE whose condition does not hold locks nothing, and a wake-up could be lost between a
+    holder's last look and its release. SQLite's writers are alone anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_lock, {"lane": lane_id})
+
+
+_lock = sa.select(lanes.c.id).where(lanes.c.id == bindparam("lane")).with_for_update(key_share=True)
+
+
 def wake(connection: sa.Connection, lane_id: int, now: datetime) -> None:
     """Have the lane looked at now, unless somebody holds it: the holder looks when it lets go."""
+    lock(connection, lane_id)
     connection.execute(lanes.update().where(lanes.c.id == lane_id, lanes.c.owner.is_(None)).values(wake_at=now))
 
 
@@ -155,16 +170,16 @@ def get(connection: sa.Connection, lane_id: int) -> sa.Row[Any]:
 
 def ensure(connection: sa.Connection, *, connection_id: int, target: str, label: str, options: str) -> int:
     """The lane of that connection and target, made if it is not there yet."""
-    where = (lanes.c.connection_id == connection_id, lanes.c.target == target, lanes.c.options == options)
-    found = connection.execute(sa.select(lanes.c.id).where(*where)).scalar()
-    if found is not None:
-        return int(found)
-    made = connection.execute(
-        lanes.insert()
-        .values(connection_id=connection_id, target=target, target_label=label, options=options)
-        .returning(lanes.c.id)
-    ).scalar_one()
-    return int(made)
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(lanes)
+    connection.execute(
+        insert.values(
+            connection_id=connection_id, target=target, target_label=label, options=options
+        ).on_conflict_do_nothing()
+    )
+    query = sa.select(lanes.c.id).where(
+        lanes.c.connection_id == connection_id, lanes.c.target == target, lanes.c.options == options
+    )
+    return int(connection.execute(query).scalar_one())
 
 
 def of_connection(connection: sa.Connection, connection_id: int) -> list[int]:
@@ -248,6 +263,7 @@ def set_aside(connection: sa.Connection, lease: Lease, until: datetime) -> None:
 
 def wake_open(connection: sa.Connection, lane_id: int, now: datetime) -> None:
     """Have an open lane looked at now; one that waits or is blocked is looked at when its time comes."""
+    lock(connection, lane_id)
     connection.execute(
         lanes.update()
         .where(lanes.c.id == lane_id, lanes.c.owner.is_(None))

@@ -77,9 +77,9 @@ class Store:
             if self._installation is not None:
                 return
             # The database first: where it cannot be opened, no key file is left behind.
-            with self.database.read():
-                pass
-            vault = Vault(self._load_keys())
+            with self.database.read() as connection:
+                sealed_before = installation.has_vault_check(connection)
+            vault = Vault(self._load_keys(make=not sealed_before))
 
             def look(connection: sa.Connection) -> str:
                 installation.check_vault(connection, vault)
@@ -88,9 +88,9 @@ class Store:
             found = self.database.write(look)
             self._vault, self._installation = vault, found
 
-    def _load_keys(self) -> Mapping[str, bytes]:
+    def _load_keys(self, *, make: bool) -> Mapping[str, bytes]:
         if isinstance(self._keys, Path):
-            return key_file(self._keys)
+            return _keys_in(self._keys, make=make)
         if self._keys is not None:
             return self._keys
         path = self.database.path
@@ -99,4 +99,14 @@ class Store:
                 "no vault keys given: a database server needs them from the environment or the host "
                 "(RENKEI_KEYS=id:base64, or Renkei(keys=…))"
             )
-        return key_file(path.with_name(path.name + ".key"))
+        return _keys_in(path.with_name(path.name + ".key"), make=make)
+
+
+def _keys_in(path: Path, *, make: bool) -> Mapping[str, bytes]:
+    if not make and not path.exists():
+        # Made anew, it would only stand in the right one's place.
+        raise VaultError(
+            f"the key file {path.name} is missing, and this database's secrets were sealed with it; "
+            f"restore it from a backup, or name the file that holds the keys"
+        )
+    return key_file(path)

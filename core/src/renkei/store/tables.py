@@ -132,6 +132,7 @@ integrations = sa.Table(
     sa.Column("inbox", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False, comment="active, paused, deleted"),
     sa.Column("revision_id", Id, comment="the one in force"),
+    sa.Column("lane_id", Id, comment="that revision's"),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("created_by", sa.Text, nullable=False),
     sa.Column("activated_at", Instant, nullable=False),

@@ -7,7 +7,6 @@ authenticated with it, so that a ciphertext moved to another row does not open t
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import secrets
 from collections.abc import Mapping
@@ -69,7 +68,7 @@ class Vault:
         head, rest = sealed[:head_length], sealed[head_length:]
         try:
             return cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], head + bound_to.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             pass
         raise VaultError(
             f"key {name!r} does not open the secret at {bound_to}: it is another key of the same name, "
@@ -96,7 +95,7 @@ def parse_keys(text: str) -> dict[str, bytes]:
         name, colon, encoded = entry.partition(":")
         try:
             key = base64.b64decode(encoded.strip(), validate=True)
-        except binascii.Error:
+        except ValueError:
             key = b""
         if not colon or len(key) != KEY_BYTES:
             raise VaultError(f"key entry {number} is not 'id:base64 of {KEY_BYTES} bytes'")

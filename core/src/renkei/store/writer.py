@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 T = TypeVar("T")
 Job = Callable[[sa.Connection], T]
@@ -25,6 +26,19 @@ log = logging.getLogger("renkei.store")
 
 # Larger groups do not commit faster; they only make the first caller wait longer and the retry alone dearer.
 GROUP_SIZE = 256
+
+
+# PostgreSQL: deadlock detected, could not serialise. Both mean: nothing happened, run it again.
+_RUN_AGAIN = ("40P01", "40001")
+_RERUNS = 5
+
+
+class _NotBegun(Exception):
+    """The transaction itself could not begin."""
+
+    def __init__(self, cause: BaseException) -> None:
+        self.cause = cause
+        super().__init__(str(cause))
 
 
 class Writer:
@@ -37,13 +51,21 @@ class Writer:
     def __init__(self, begin: Begin) -> None:
         self._begin = begin
         self._queue: queue.SimpleQueue[tuple[Job[Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="renkei-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Job[T]) -> Future[T]:
-        """Queue *job*; the future is done after its commit. Cancelling it may come too late, which does no harm."""
+    def submit(self, job: Job[T]) -> Future[T] | None:
+        """Queue *job*; the future is done after its commit. Cancelling it may come too late, which does no harm.
+
+        None where this writer has been closed: what is put into its queue now, nobody would take out.
+        """
         future: Future[T] = Future()
-        self._queue.put((job, future))
+        with self._lock:
+            if self._closed:
+                return None
+            self._queue.put((job, future))
         return future
 
     def is_current_thread(self) -> bool:
@@ -52,7 +74,9 @@ class Writer:
 
     def close(self) -> None:
         """Finish what is queued and end the thread."""
-        self._queue.put(None)
+        with self._lock:
+            self._closed = True
+            self._queue.put(None)
         if not self.is_current_thread():
             self._thread.join()
 
@@ -87,15 +111,33 @@ class Writer:
         if not group:
             return
         try:
-            with self._begin() as connection:
-                results = [job(connection) for job, _ in group]
+            results = self._together([job for job, _ in group])
+        except _NotBegun as error:
+            # Not the jobs' fault: trying each alone would let the last caller wait as many times as long.
+            for _, future in group:
+                future.set_exception(error.cause)
         except BaseException as error:
             if len(group) == 1:
                 group[0][1].set_exception(error)
                 return
+            for alone in group:
+                self._commit([alone])
         else:
             for (_, future), result in zip(group, results, strict=True):
                 future.set_result(result)
-            return
-        for alone in group:
-            self._commit([alone])
+
+    def _together(self, jobs: list[Job[Any]]) -> list[Any]:
+        """Run the jobs in one transaction, again where the database asks for it (a deadlock, a lost snapshot)."""
+        for attempt in range(_RERUNS + 1):
+            begun = False
+            try:
+                with self._begin() as connection:
+                    begun = True
+                    return [job(connection) for job in jobs]
+            except DBAPIError as error:
+                if attempt < _RERUNS and getattr(error.orig, "sqlstate", None) in _RUN_AGAIN:
+                    continue
+                if not begun:
+                    raise _NotBegun(error) from None
+                raise
+        raise AssertionError("unreachable: the last run returns or raises")

@@ -131,6 +131,7 @@ def upgrade() -> None:
         sa.Column("inbox", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False, comment="active, paused, deleted"),
         sa.Column("revision_id", ID, nullable=True, comment="the one in force"),
+        sa.Column("lane_id", ID, nullable=True, comment="that revision's"),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("activated_at", INSTANT, nullable=False),
@@ -177,9 +178,9 @@ def upgrade() -> None:
         sa.Column("due_at", INSTANT, nullable=False),
         sa.Column("attempt", sa.Integer(), server_default="0", nullable=False),
         sa.Column("fence", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("maybe_written", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("maybe_written", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column(
-            "maybe_before", sa.Boolean(), server_default=sa.text("0"), nullable=False, comment="as it was at the mark"
+            "maybe_before", sa.Boolean(), server_default=sa.false(), nullable=False, comment="as it was at the mark"
         ),
         sa.Column("sent_at", INSTANT, nullable=True, comment="the last mark"),
         sa.Column("sent_before_at", INSTANT, nullable=True, comment="the mark before the last one"),

@@ -1,0 +1,64 @@
+"""Prose that states a fact is run, or checked against what it speaks of."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "plugins").glob("*/README.md")),
+]
+
+
+def test_the_host_guides_samples_run_top_to_bottom(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "host-guide.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    names: dict[str, object] = {}
+
+    for block in blocks:
+        exec(compile(block, "host-guide.md", "exec"), names)
+
+    assert len(blocks) >= 8
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_within_the_repository_lead_somewhere(page):
+    for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        if not link.startswith(("http://", "https://", "mailto:")):
+            assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ja.md"])
+def test_a_readme_is_short_and_names_the_two_commands(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+
+    assert len(text.splitlines()) < 150
+    assert "make demo" in text
+    assert "make test" in text
+
+
+def test_the_glossary_has_every_state_that_the_store_knows():
+    from renkei.store.ledger import STATES
+
+    glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    assert [state for state in STATES if f"`{state}`" not in glossary and state not in glossary] == []
+
+
+def test_troubleshooting_quotes_messages_that_exist():
+    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    source = "\n".join(
+        path.read_text(encoding="utf-8") for path in [*(ROOT / "core/src").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]
+    )
+    joined = re.sub(r"\"\s*\n\s*f?\"", "", source)
+    quoted = re.findall(r"^### `(.+?)`$", page, flags=re.MULTILINE)
+
+    assert len(quoted) >= 8
+    for message in quoted:
+        for part in message.split("…"):
+            assert part.strip() in joined, f"no such message: {message}"
