@@ -127,6 +127,24 @@ def test_pushes_are_confirmed_by_a_discovery_within_ten_minutes_and_not_twice(wo
     assert world.fake.requests.count(("GET", "/fields")) == before + 1
 
 
+def test_a_lane_blocked_while_nothing_waited_is_probed_once_something_is_recorded(world):
+    world.record(1)
+    world.drain()
+    removed = world.fake.fields.pop(1)
+    world.renkei.work_until_idle(timeout=10)
+    world.record(2)
+    world.drain(after=10 * MINUTE)
+    assert world.lane() == ("blocked", "schema_drift")
+    world.renkei.cancel("t", "admin", "support", ["a2"])
+    world.drain(after=30 * MINUTE)
+
+    world.fake.fields.insert(1, removed)
+    world.record(3)
+    world.drain(after=30 * MINUTE)
+
+    assert world.state(3) == "delivered"
+
+
 def test_mending_the_mapping_delivers_what_waited_under_the_new_settings(world):
     del world.fake.fields[1]
     world.record(1, 2)

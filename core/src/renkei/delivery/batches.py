@@ -63,6 +63,8 @@ class Batches:
             LaneStopped, LeaseLost.
         """
         while True:
+            if ahead and self._lookout.is_stale:
+                return None
             if not ahead:
                 self._lookout.look_if_stale()
             rows = self._due()

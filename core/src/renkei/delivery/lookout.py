@@ -56,9 +56,13 @@ class Lookout:
         """A push was marked."""
         self.unconfirmed_since = self.unconfirmed_since or now
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether the last look is too old for a push."""
+        return self._schema is None or self._is_older(self.discovered_at)
+
     def _is_stale_and_needed(self) -> bool:
-        stale = self._schema is None or self._is_older(self.discovered_at)
-        return stale and self._lane.next_due() is not None
+        return self.is_stale and self._lane.next_due() is not None
 
     def _is_older(self, at: datetime | None) -> bool:
         limit: timedelta = self._lane.policy.fresh_for

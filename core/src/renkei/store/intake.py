@@ -90,16 +90,21 @@ _was_deleted = sa.select(sa.literal(1)).where(
     integrations.c.state == "deleted",
 )
 _insert_delivery = deliveries.insert().inline()
-# A leased lane is left alone: whoever holds it looks for what is due when it lets go, under this row's lock.
+# A leased lane is left alone: whoever holds it looks for what is due when it lets go, under this row's lock. One that
+# waits or is blocked keeps its time; where it has none, because nothing was due, it gets it back.
 _wake = (
     lanes.update()
     .where(
         lanes.c.id == bindparam("lane"),
         lanes.c.owner.is_(None),
-        lanes.c.state == "open",
-        sa.or_(lanes.c.wake_at.is_(None), lanes.c.wake_at > bindparam("now")),
+        sa.or_(lanes.c.wake_at.is_(None), sa.and_(lanes.c.state == "open", lanes.c.wake_at > bindparam("now"))),
     )
-    .values(wake_at=bindparam("now"))
+    .values(
+        wake_at=sa.case(
+            (lanes.c.state == "open", bindparam("now", type_=lanes.c.wake_at.type)),
+            else_=sa.func.coalesce(lanes.c.until, bindparam("now", type_=lanes.c.wake_at.type)),
+        )
+    )
 )
 
 
