@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from renkei.delivery import machine
@@ -58,6 +58,8 @@ class Worker:
         self._calls = 0
         self._watched = False
         self._runs: dict[int, LaneRun] = {}
+        self._claims = 0
+        self._claiming = 0
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._looked_for_gone = 0.0
@@ -112,7 +114,7 @@ class Worker:
             self._woken.notify_all()
 
     def run_until_idle(self, timeout: float | None = None, *, due_only: bool = False) -> bool:
-        """Work until nothing is left that time alone would bring; blocked lanes are left. False on *timeout*.
+        """Work until nothing is left that time alone would bring; blocked lanes are left. False on *timeout* or `stop`.
 
         What was pushed is confirmed by a discovery at once, instead of within ten minutes. With *due_only*, what is
         not due yet is left as well.
@@ -123,7 +125,7 @@ class Worker:
         self._confirm_what_is_open()
         self.start()
         try:
-            while ends is None or time.monotonic() < ends:
+            while (ends is None or time.monotonic() < ends) and not self._stop.is_set():
                 if self._idle(due_only=due_only):
                     return True
                 time.sleep(min(0.05, self._policy.poll.total_seconds()))
@@ -137,13 +139,14 @@ class Worker:
 
     def _idle(self, *, due_only: bool) -> bool:
         with self._lock:
-            busy = bool(self._runs)
+            claims, busy = self._claims, bool(self._runs or self._claiming)
         if busy:
             return False
         with self._store.read() as connection:
-            if due_only:
-                return not lanes.any_due(connection, self._clock.now())
-            return not lanes.unfinished(connection)
+            left = lanes.any_due(connection, self._clock.now()) if due_only else lanes.unfinished(connection)
+        with self._lock:
+            # A claim that began meanwhile has taken the lane out of the look above.
+            return not left and claims == self._claims
 
     # -- threads ------------------------------------------------------------------------------------------------
 
@@ -184,28 +187,40 @@ class Worker:
         with self._store.read() as connection:
             if not lanes.any_due(connection, now):
                 return False
-        lease = self._store.write(
-            lambda connection: lanes.claim(connection, owner=self.name, now=now, lease=self._policy.lease)
-        )
-        if lease is None:
+        run = self._claim(now, at)
+        if run is None:
             return False
         # There may be more than one lane due, and whoever watched is busy from here on.
         self._call_another()
         self._policy.reached("claimed")
-        run = LaneRun(self._around, lease, at)
-        with self._lock:
-            self._runs[lease.lane_id] = run
         try:
             run.run()
         except StoreUnavailable:
             raise
         except Exception:
-            log.exception("work in a lane broke down", extra={"event": "lane.breakdown", "lane": lease.lane_id})
+            log.exception("work in a lane broke down", extra={"event": "lane.breakdown", "lane": run.lane.id})
             self._set_aside(run)
         finally:
             with self._lock:
-                self._runs.pop(lease.lane_id, None)
+                self._runs.pop(run.lane.id, None)
         return True
+
+    def _claim(self, now: datetime, at: float) -> LaneRun | None:
+        with self._lock:
+            self._claims += 1
+            self._claiming += 1
+        try:
+            lease = self._store.write(
+                lambda connection: lanes.claim(connection, owner=self.name, now=now, lease=self._policy.lease)
+            )
+            run = LaneRun(self._around, lease, at) if lease is not None else None
+            if run is not None:
+                with self._lock:
+                    self._runs[run.lane.id] = run
+            return run
+        finally:
+            with self._lock:
+                self._claiming -= 1
 
     def _set_aside(self, run: LaneRun) -> None:
         until = self._clock.now() + _AFTER_BREAKDOWN

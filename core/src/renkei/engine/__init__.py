@@ -4,6 +4,7 @@ from renkei.delivery import Policy, PolicyError
 from renkei.engine.connections import Connection, Refused
 from renkei.engine.errors import (
     AnotherAccount,
+    Declined,
     IntegrationExists,
     InUse,
     NameTaken,
@@ -27,6 +28,7 @@ __all__ = [
     "AnotherAccount",
     "BackendNotReady",
     "Connection",
+    "Declined",
     "EnvelopeError",
     "Event",
     "Health",

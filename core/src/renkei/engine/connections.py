@@ -228,13 +228,16 @@ class Connections:
             inboxes, unsettled = connections.needed_by(connection, row.id)
             if inboxes:
                 raise InUse(
-                    f"Connection {name!r} is used by the integration of {', '.join(map(repr, inboxes))}; "
-                    f"edit or delete that first."
+                    ja=f"接続「{name}」は受信箱「{'」「'.join(inboxes)}」のチケット同期連携で使われています。"
+                    f"先に連携を編集するか、削除してください。",
+                    en=f"Connection {name!r} is used by the integration of {', '.join(map(repr, inboxes))}; "
+                    f"edit or delete that first.",
                 )
             if unsettled:
                 raise InUse(
-                    f"Connection {name!r} is needed by {unsettled} deliveries that are not settled; "
-                    f"let them be delivered, or cancel them first."
+                    ja=f"接続「{name}」は、確定していない{unsettled}件の送信に必要です。送信が終わるのを待つか、取り消してください。",
+                    en=f"Connection {name!r} is needed by {unsettled} deliveries that are not settled; "
+                    f"let them be delivered, or cancel them first.",
                 )
             connections.update(
                 connection, row.id, deleted_at=parts.now(), sealed_settings=None, sealed_credentials=None
@@ -270,9 +273,11 @@ class Connections:
         row, session = self._open(tenant, actor, name)
         chosen = self.choose_target(row, target)
         try:
-            return session.discover(chosen.id, session.backend.parse_options(options or {}))
+            found = session.discover(chosen.id, session.backend.parse_options(options or {}))
         except BackendError as error:
             raise _refused(session.backend, name, error) from None
+        # The account may know the target's name where discovery alone does not.
+        return found if chosen.label == chosen.id else found.model_copy(update={"label": chosen.label})
 
     def choose_target(self, row: Any, target: str | None) -> Target:
         """The target of that id; where none is named, the account's only one."""
@@ -281,7 +286,10 @@ class Connections:
             selectable = [item for item in known if item.selectable]
             if len(selectable) == 1:
                 return selectable[0]
-            raise NotFound(f"Connection {row.name!r} has several targets; name one of those that 'targets' lists.")
+            raise NotFound(
+                ja=f"接続「{row.name}」には連携先が複数あります。targets で一覧を見て、1つ指定してください。",
+                en=f"Connection {row.name!r} has several targets; name one of those that 'targets' lists.",
+            )
         return next((item for item in known if item.id == target), Target(id=target, label=target))
 
     def row(self, connection: sa.Connection, tenant: str, name: str) -> Any:
@@ -303,7 +311,10 @@ class Connections:
     def _row(self, connection: sa.Connection, tenant: str, name: str) -> Any:
         row = connections.named(connection, tenant, name)
         if row is None:
-            raise NotFound(f"There is no connection {name!r}; 'connections list' shows those there are.")
+            raise NotFound(
+                ja=f"接続「{name}」はありません。connections list で一覧を確認してください。",
+                en=f"There is no connection {name!r}; 'connections list' shows those there are.",
+            )
         return row
 
     def _prove(self, plugin: Backend, name: str, settings: Settings) -> Account:
@@ -361,11 +372,16 @@ def _refused(plugin: Backend, name: str, error: BackendError) -> Refused:
 
 
 def _taken(name: str) -> NameTaken:
-    return NameTaken(f"There is a connection {name!r} already; choose another name, or renew that one.")
+    return NameTaken(
+        ja=f"接続「{name}」はすでにあります。別の名前にするか、その接続の認証を更新してください。",
+        en=f"There is a connection {name!r} already; choose another name, or renew that one.",
+    )
 
 
 def _another(name: str, was: str, now: str) -> AnotherAccount:
     return AnotherAccount(
-        f"Connection {name!r} belongs to {was!r}, and these settings lead to {now!r}. "
-        f"Add a new connection for that account and edit the integrations that should use it."
+        ja=f"接続「{name}」は「{was}」のものですが、この設定は「{now}」につながります。"
+        f"新しい接続を追加し、使いたい連携を編集してください。",
+        en=f"Connection {name!r} belongs to {was!r}, and these settings lead to {now!r}. "
+        f"Add a new connection for that account and edit the integrations that should use it.",
     )

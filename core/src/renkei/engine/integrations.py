@@ -155,7 +155,10 @@ class Integrations:
             made = integrations.insert(writing, tenant=tenant, inbox=inbox, actor=actor, now=now)
             if made is None:
                 self._refuse_second(writing, tenant, inbox)
-                raise NotPossible(f"Inbox {inbox!r} was changed by somebody else just now; try again.")
+                raise NotPossible(
+                    ja=f"受信箱「{inbox}」は今、ほかの人が変更しました。もう一度お試しください。",
+                    en=f"Inbox {inbox!r} was changed by somebody else just now; try again.",
+                )
             self._revise(writing, made, binding, actor, now)
             parts.audit(
                 writing, tenant, actor, "integration.created", inbox=inbox, connection_name=connection, revision=1
@@ -203,8 +206,9 @@ class Integrations:
             current = parts.standing(writing, tenant, inbox, lock=True)
             if current.revision_id != row.revision_id:
                 raise NotPossible(
-                    f"The integration of inbox {inbox!r} was edited by somebody else meanwhile; "
-                    f"look at it and try again."
+                    ja=f"受信箱「{inbox}」の連携は、その間にほかの人が編集しました。内容を確認して、もう一度お試しください。",
+                    en=f"The integration of inbox {inbox!r} was edited by somebody else meanwhile; "
+                    f"look at it and try again.",
                 )
             self._keep_connection(writing, binding)
             number, lane = self._revise(writing, current.id, binding, actor, now)
@@ -447,7 +451,11 @@ class Integrations:
 
     def _keep_connection(self, writing: sa.Connection, binding: Binding) -> None:
         if not connections.keep(writing, binding.connection.id):
-            raise NotFound(f"Connection {binding.connection.name!r} was deleted meanwhile; choose another.")
+            name = binding.connection.name
+            raise NotFound(
+                ja=f"接続「{name}」はその間に削除されました。別の接続を選んでください。",
+                en=f"Connection {name!r} was deleted meanwhile; choose another.",
+            )
 
     def _refuse_second(self, reading: sa.Connection, tenant: str, inbox: str) -> None:
         row = integrations.standing(reading, tenant, inbox)

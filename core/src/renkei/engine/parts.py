@@ -57,12 +57,19 @@ class Parts:
             named("inbox", inbox)
         if not self.host.is_inbox_admin(tenant, actor, inbox):
             where = f"of inbox {inbox!r}" if inbox is not None else "of an inbox"
-            raise NotAllowed(f"{actor!r} is not an admin {where}; ask one, or get the role of inbox admin.")
+            place = f"受信箱「{inbox}」" if inbox is not None else "受信箱"
+            raise NotAllowed(
+                ja=f"{actor} は{place}の管理者ではありません。管理者に依頼するか、管理者の権限を得てください。",
+                en=f"{actor!r} is not an admin {where}; ask one, or get the role of inbox admin.",
+            )
 
     def entitled_only(self, tenant: str, backend: str) -> None:
         """Refuse a backend that the tenant has no option for."""
         if not self.host.is_entitled(tenant, backend):
-            raise NotAllowed(f"Tenant {tenant!r} is not entitled to backend {backend!r}; order the option first.")
+            raise NotAllowed(
+                ja=f"{backend} を使う契約がありません。オプションを契約してください。",
+                en=f"Tenant {tenant!r} is not entitled to backend {backend!r}; order the option first.",
+            )
 
     def standing(self, connection: sa.Connection, tenant: str, inbox: str, *, lock: bool = False) -> sa.Row[Any]:
         """The inbox's standing integration.
@@ -72,7 +79,10 @@ class Parts:
         """
         row = integrations.standing(connection, tenant, inbox, lock=lock)
         if row is None:
-            raise NotFound(f"Inbox {inbox!r} has no integration; add one with 'integrations add'.")
+            raise NotFound(
+                ja=f"受信箱「{inbox}」にはチケット同期連携がありません。integrations add で追加してください。",
+                en=f"Inbox {inbox!r} has no integration; add one with 'integrations add'.",
+            )
         return row
 
     def audit(self, connection: sa.Connection, tenant: str, actor: str, event: str, **more: Any) -> None:
@@ -83,6 +93,12 @@ class Parts:
 def named(what: str, value: object) -> None:
     """Refuse an empty or absurd name before it reaches the store."""
     if not isinstance(value, str) or not value.strip():
-        raise NotFound(f"No {what} given: it must be a text that is not empty.")
+        raise NotFound(
+            ja=f"{what} が指定されていません。空でない文字列にしてください。",
+            en=f"No {what} given: it must be a text that is not empty.",
+        )
     if len(value) > 200 or any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF for c in value):
-        raise NotFound(f"The {what} is over 200 characters long or holds control characters.")
+        raise NotFound(
+            ja=f"{what} が200文字を超えているか、制御文字を含んでいます。",
+            en=f"The {what} is over 200 characters long or holds control characters.",
+        )

@@ -128,10 +128,16 @@ class Questions:
         with self._parts.store.read() as connection:
             found = intake.anywhere(connection, tenant, action_id, inbox)
             if not found:
-                raise NotFound(f"No action {action_id!r} was recorded; look at its id and inbox.")
+                raise NotFound(
+                    ja=f"行動「{action_id}」は記録されていません。IDと受信箱を確認してください。",
+                    en=f"No action {action_id!r} was recorded; look at its id and inbox.",
+                )
             if len(found) > 1:
                 places = ", ".join(repr(row.inbox) for row in found)
-                raise NotFound(f"Action {action_id!r} was recorded in several inboxes ({places}); name one.")
+                raise NotFound(
+                    ja=f"行動「{action_id}」は複数の受信箱に記録されています（{places}）。受信箱を指定してください。",
+                    en=f"Action {action_id!r} was recorded in several inboxes ({places}); name one.",
+                )
             return self._story(connection, tenant, found[0])
 
     def _story(self, connection: sa.Connection, tenant: str, taken: Any) -> Story:

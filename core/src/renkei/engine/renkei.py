@@ -99,6 +99,7 @@ class Renkei:
         self._repair = Repair(self._parts)
         self._lock = threading.Lock()
         self._worker: tuple[int, Worker] | None = None
+        self._passing: set[Worker] = set()
         self.connections = Connections(self._parts)
         self.integrations = Integrations(self._parts, self.connections)
 
@@ -210,7 +211,12 @@ class Renkei:
             self._worker = (os.getpid(), worker)
 
     def stop(self, timeout: float | None = None) -> bool:
-        """Finish what is on the wire and end the worker; whether it ended within *timeout* seconds."""
+        """Finish what is on the wire and end the worker; whether it ended within *timeout* seconds.
+
+        Ends `work_until_idle` in other threads as well.
+        """
+        for worker in tuple(self._passing):
+            worker.stop(timeout)
         with self._lock:
             started, self._worker = self._worker, None
         if started is None or started[0] != os.getpid():
@@ -231,7 +237,12 @@ class Renkei:
             due_only: stop when nothing is due now, instead of waiting for what will be.
             settled: called with the number of deliveries that were settled just now, for progress bars.
         """
-        return self._new_worker(settled).run_until_idle(timeout, due_only=due_only)
+        worker = self._new_worker(settled)
+        self._passing.add(worker)
+        try:
+            return worker.run_until_idle(timeout, due_only=due_only)
+        finally:
+            self._passing.discard(worker)
 
     def reseal(self) -> int:
         """Seal every secret with the current key; returns how many connections changed. Older keys may go then."""

@@ -34,7 +34,10 @@ class Repair:
         def job(writing: sa.Connection) -> None:
             row = self._one(writing, tenant, inbox, action_id)
             if row.state != "doubtful":
-                raise NotPossible(f"Action {action_id!r} is {row.state}; only a doubtful one can be settled by hand.")
+                raise NotPossible(
+                    ja=f"行動「{action_id}」の状態は{row.state}です。手で確定できるのは doubtful（要確認）だけです。",
+                    en=f"Action {action_id!r} is {row.state}; only a doubtful one can be settled by hand.",
+                )
             mending.deliver_by_hand(writing, row.id, remote_id, parts.now())
             parts.audit(writing, tenant, actor, "delivery.settled", inbox=inbox, action_id=action_id)
 
@@ -83,8 +86,10 @@ class Repair:
             for row in rows:
                 if row.state not in ("waiting", "rejected", "doubtful"):
                     raise NotPossible(
-                        f"Action {row.action_id!r} is {row.state}; what waits, was rejected or is doubtful "
-                        f"can be cancelled."
+                        ja=f"行動「{row.action_id}」の状態は{row.state}です。"
+                        f"取り消せるのは waiting、rejected、doubtful のものだけです。",
+                        en=f"Action {row.action_id!r} is {row.state}; what waits, was rejected or is doubtful "
+                        f"can be cancelled.",
                     )
                 mending.cancel(writing, row.id, parts.now())
             parts.audit(
@@ -97,18 +102,25 @@ class Repair:
     def _one(self, writing: sa.Connection, tenant: str, inbox: str, action_id: str) -> Any:
         row = mending.one(writing, tenant, inbox, action_id)
         if row is None:
-            raise NotFound(f"Inbox {inbox!r} has no delivery for action {action_id!r}.")
+            raise NotFound(
+                ja=f"受信箱「{inbox}」に、行動「{action_id}」の送信はありません。",
+                en=f"Inbox {inbox!r} has no delivery for action {action_id!r}.",
+            )
         return row
 
     def _may_replay(self, writing: sa.Connection, row: Any) -> None:
         if row.state not in ("rejected", "doubtful"):
-            raise NotPossible(f"Action {row.action_id!r} is {row.state}; replay what was rejected or is doubtful.")
+            raise NotPossible(
+                ja=f"行動「{row.action_id}」の状態は{row.state}です。再送できるのは rejected と doubtful です。",
+                en=f"Action {row.action_id!r} is {row.state}; replay what was rejected or is doubtful.",
+            )
         if row.state == "doubtful" and row.sent_at is not None:
             clear_at = row.sent_at + self._settles_within(writing, row.lane_id)
             if self._parts.now() < clear_at:
+                when = clear_at.isoformat(timespec="seconds")
                 raise NotPossible(
-                    f"Action {row.action_id!r} may still be on its way; it can be sent again after "
-                    f"{clear_at.isoformat(timespec='seconds')}."
+                    ja=f"行動「{row.action_id}」はまだ処理中かもしれません。{when} 以降に再送できます。",
+                    en=f"Action {row.action_id!r} may still be on its way; it can be sent again after {when}.",
                 )
 
     def _settles_within(self, writing: sa.Connection, lane: int) -> timedelta:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydantic import field_serializer
+
 from renkei.mapping.action import Action
 from renkei.mapping.helpdesk import CHANNELS, KINDS
 from renkei.spec import Model, Text
@@ -105,6 +107,10 @@ class Triggers(Model):
     channels: frozenset[str]
     kinds: frozenset[str]
     include_automatic: bool = False
+
+    @field_serializer("channels", "kinds", when_used="json")
+    def _in_order(self, names: frozenset[str]) -> list[str]:
+        return sorted(names)
 
     def excludes(self, action: Action) -> Reason | None:
         """Why *action* is not synced, or None where it is."""

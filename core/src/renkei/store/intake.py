@@ -133,9 +133,6 @@ _insert_intake = {
 def take_in(connection: sa.Connection, offer: Offer, now: datetime) -> Receipt:
     """Write an offer down, with its delivery where there is to be one. Idempotent by action id."""
     place = {"tenant": offer.tenant, "inbox": offer.inbox}
-    known = connection.execute(_known, {**place, "action_id": offer.action_id}).first()
-    if known is not None:
-        return _known_already(connection, offer, known)
     standing = connection.execute(_standing, place).first()
     reason = _why_excluded(connection, offer, standing)
     outcome = "excluded" if reason else "recorded"
@@ -154,9 +151,9 @@ def take_in(connection: sa.Connection, offer: Offer, now: datetime) -> Receipt:
     }
     intake_id = connection.execute(_insert_intake[connection.dialect.name], row).scalar()
     if intake_id is None:
-        # Another process recorded it between our look and our insert.
-        again = connection.execute(_known, {**place, "action_id": offer.action_id}).one()
-        return _known_already(connection, offer, again)
+        # Asked only now: nearly every offer is new, and the insert has found out already.
+        known = connection.execute(_known, {**place, "action_id": offer.action_id}).one()
+        return _known_already(connection, offer, known)
     if reason is None:
         assert standing is not None
         _write_delivery(connection, offer, intake_id, standing, now)
