@@ -193,6 +193,16 @@ def test_a_refusal_is_recognised_by_status_and_body(refusal, status, body, descr
     assert spec.Refusal(**refusal).describes(status, body) is describes
 
 
+def test_a_refusal_without_conditions_would_call_every_error_refused_and_is_forbidden():
+    with pytest.raises(ValidationError, match="needs statuses or a json_key"):
+        spec.Refusal()
+
+
+def test_a_link_that_is_no_web_address_is_refused():
+    with pytest.raises(ValidationError, match="must begin with https"):
+        spec.Created(key="k", id="1", link="javascript:alert(1)")
+
+
 def test_importing_the_spec_pulls_in_no_engine_and_no_database():
     script = (
         "import sys, renkei.spec; "

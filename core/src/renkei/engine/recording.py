@@ -114,7 +114,7 @@ class Recorder:
 
     def _within(self, given: sa.Connection | HasConnection, offer: Offer) -> Receipt:
         connection = given if isinstance(given, sa.Connection) else _of_session(given)
-        if not self._parts.store.database.is_the_same_as(connection.engine.url):
+        if not self._parts.store.is_behind(connection):
             raise EnvelopeError("connection", "this connection leads to another database than renkei's.")
         return intake.take_in(connection, offer, self._parts.now())
 

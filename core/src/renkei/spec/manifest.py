@@ -7,7 +7,7 @@ from datetime import time, timedelta
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import ConfigDict, PositiveInt, field_serializer, field_validator
+from pydantic import ConfigDict, PositiveInt, field_serializer, field_validator, model_validator
 
 from renkei.spec.frozen import Answer, FrozenDict, FrozenMap
 from renkei.spec.settings import NoOptions, Settings
@@ -77,6 +77,12 @@ class Refusal(Answer):
 
     statuses: tuple[int, ...] = ()
     json_key: str | None = None
+
+    @model_validator(mode="after")
+    def _describes_something(self) -> Refusal:
+        if not self.statuses and self.json_key is None:
+            raise ValueError("a refusal needs statuses or a json_key: one without both would call every error refused")
+        return self
 
     def describes(self, status: int, body: bytes) -> bool:
         """Whether an answer with this *status* and *body* is such a refusal."""

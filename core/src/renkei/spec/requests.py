@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator, SecretStr, model_validator
 from pydantic import Field as PydanticField
-from pydantic import SecretStr, model_validator
 
 from renkei.spec.errors import BackendError
 from renkei.spec.fields import TargetSchema
@@ -172,13 +172,22 @@ class PushRequest(Model):
     target_schema: TargetSchema
 
 
+def _web_address(value: str | None) -> str | None:
+    if value is not None and not value.startswith(("https://", "http://")):
+        raise ValueError("a link must begin with https:// or http://: people click on it")
+    return value
+
+
+Link = Annotated[str | None, AfterValidator(_web_address)]
+
+
 class Created(Answer):
     """Stored as a new record. *id* is the backend's, *link* where a person opens it."""
 
     verdict: Literal["created"] = "created"
     key: str
     id: str
-    link: str | None = None
+    link: Link = None
 
 
 class Updated(Answer):
@@ -187,7 +196,7 @@ class Updated(Answer):
     verdict: Literal["updated"] = "updated"
     key: str
     id: str
-    link: str | None = None
+    link: Link = None
 
 
 class Duplicate(Answer):
@@ -279,7 +288,7 @@ class Present(Answer):
     answer: Literal["present"] = "present"
     key: str
     id: str
-    link: str | None = None
+    link: Link = None
 
 
 class Absent(Answer):

@@ -53,18 +53,6 @@ class Database:
         """The SQLite file."""
         return Path(self.url.database) if self.is_sqlite and self.url.database else None
 
-    def is_the_same_as(self, other: sa.URL) -> bool:
-        """Whether *other* leads to this database."""
-        if self.path is not None:
-            theirs = Path(other.database) if other.get_backend_name() == "sqlite" and other.database else None
-            return theirs is not None and theirs.resolve() == self.path.resolve()
-        return (other.get_backend_name(), other.host, other.port, other.database) == (
-            self.url.get_backend_name(),
-            self.url.host,
-            self.url.port,
-            self.url.database,
-        )
-
     def submit(self, job: Job[T]) -> Future[T]:
         """Queue a write; the future is done after its commit."""
         while True:

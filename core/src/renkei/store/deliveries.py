@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from renkei.store.lanes import Lease, deliverable, still_held
-from renkei.store.tables import attempts, deliveries, integrations, lanes
+from renkei.store.tables import LONGEST_WAIT, attempts, deliveries, integrations, lanes, reached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ _due = (
         deliveries.c.lane_id == bindparam("lane"),
         deliveries.c.integration_id == bindparam("integration"),
         sa.text("deliveries.state = 'waiting'"),
-        deliveries.c.due_at <= bindparam("now"),
+        reached(deliveries.c.due_at, bindparam("now"), bindparam("horizon")),
     )
     .order_by(deliveries.c.due_at, deliveries.c.id)
     .limit(bindparam("most"))
@@ -62,7 +62,8 @@ def due(connection: sa.Connection, lane_id: int, *, now: datetime, most: int, af
     turn = [number for number in turn if number > after] + [number for number in turn if number <= after]
     found: dict[int, list[Waiting]] = {}
     for integration in turn:
-        rows = connection.execute(_due, {"lane": lane_id, "integration": integration, "now": now, "most": most})
+        asked = {"lane": lane_id, "integration": integration, "now": now, "horizon": now + LONGEST_WAIT, "most": most}
+        rows = connection.execute(_due, asked)
         found[integration] = [Waiting(**row) for row in rows.mappings()]
     return _in_turn(list(found.values()), most)
 

@@ -27,6 +27,13 @@ def installation_id(connection: sa.Connection) -> str:
     return found
 
 
+def found_in(connection: sa.Connection) -> str | None:
+    """The installation's id, where *connection* leads to a database of renkei's."""
+    if not sa.inspect(connection).has_table(meta.name):
+        return None
+    return _get(connection, "installation")
+
+
 def check_vault(connection: sa.Connection, vault: Vault) -> None:
     """Refuse keys that are not this database's before anything is sealed with them.
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 
-from renkei.store.tables import connections, deliveries, integrations, lanes, revisions
+from renkei.store.tables import LONGEST_WAIT, connections, deliveries, integrations, lanes, reached, revisions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Lease:
 
 _next = (
     sa.select(lanes.c.id)
-    .where(lanes.c.wake_at <= bindparam("now"))
+    .where(reached(lanes.c.wake_at, bindparam("now"), bindparam("horizon")))
     .order_by(lanes.c.wake_at, lanes.c.id)
     .limit(1)
     .with_for_update(skip_locked=True)
@@ -48,7 +48,7 @@ def claim(connection: sa.Connection, *, owner: str, now: datetime, lease: timede
 
     A lane whose lease has run out is due again: `wake_at` is the lease's end while somebody holds it.
     """
-    lane = connection.execute(_next, {"now": now}).scalar()
+    lane = connection.execute(_next, {"now": now, "horizon": now + LONGEST_WAIT}).scalar()
     if lane is None:
         return None
     until = now + lease
@@ -91,6 +91,7 @@ def release(
     state, until = connection.execute(sa.select(lanes.c.state, lanes.c.until).where(lanes.c.id == lease.lane_id)).one()
     due = next_due(connection, lease.lane_id)
     if state == "open":
+        due = now if due is not None and due > now + LONGEST_WAIT else due
         times = [max(due, now, not_before or now) if due else None, confirm_at]
         wake_at = min((time for time in times if time is not None), default=None)
     else:
@@ -213,7 +214,9 @@ def block_backend(connection: sa.Connection, backend: str, *, until: datetime, c
 
 def others_due(connection: sa.Connection, lane_id: int, now: datetime) -> bool:
     """Whether another lane waits for its turn."""
-    query = sa.select(lanes.c.id).where(lanes.c.wake_at <= now, lanes.c.id != lane_id).limit(1)
+    query = (
+        sa.select(lanes.c.id).where(reached(lanes.c.wake_at, now, now + LONGEST_WAIT), lanes.c.id != lane_id).limit(1)
+    )
     return connection.execute(query).first() is not None
 
 
@@ -240,7 +243,8 @@ def unfinished(connection: sa.Connection) -> bool:
 
 def any_due(connection: sa.Connection, now: datetime) -> bool:
     """Whether a lane is due."""
-    return connection.execute(sa.select(lanes.c.id).where(lanes.c.wake_at <= now).limit(1)).first() is not None
+    query = sa.select(lanes.c.id).where(reached(lanes.c.wake_at, now, now + LONGEST_WAIT)).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def confirm_soon(connection: sa.Connection, now: datetime) -> None:

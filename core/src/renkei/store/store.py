@@ -66,6 +66,13 @@ class Store:
         self._ready()
         return self.database.read()
 
+    def is_behind(self, connection: sa.Connection) -> bool:
+        """Whether a host's connection leads to this very database.
+
+        Asked from the database itself: names of servers and paths may differ and mean the same.
+        """
+        return installation.found_in(connection) == self.installation
+
     def close(self) -> None:
         """Finish what is queued and close; the next use opens again."""
         self.database.close()

@@ -43,6 +43,16 @@ class JsonText(TypeDecorator[Any]):
 # SQLite gives rowids to INTEGER PRIMARY KEY only; everywhere else ids are 64 bits wide.
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
+# Longer than any wait that is ever set. A time further ahead was set by a clock that has been put right since, and
+# counts as reached: otherwise a lane would sleep until the wrong clock's day comes.
+LONGEST_WAIT = timedelta(days=40)
+
+
+def reached(column: sa.Column[Any], now: Any, horizon: Any) -> sa.ColumnElement[bool]:
+    """Whether the instant in *column* has come; *horizon* is `now + LONGEST_WAIT`."""
+    return sa.or_(column <= now, column > horizon)
+
+
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",

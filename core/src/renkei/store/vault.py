@@ -99,6 +99,8 @@ def parse_keys(text: str) -> dict[str, bytes]:
             key = b""
         if not colon or len(key) != KEY_BYTES:
             raise VaultError(f"key entry {number} is not 'id:base64 of {KEY_BYTES} bytes'")
+        if name.strip() in keys:
+            raise VaultError(f"key {name.strip()!r} is given twice; give each id once")
         keys[name.strip()] = key
     return keys
 

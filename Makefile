@@ -1,0 +1,50 @@
+# Two commands are enough: `make demo` and `make test`. Each makes .venv first, from Python 3.11 or later.
+# Paths are relative throughout, so that a checkout in a folder with spaces works.
+
+PY := .venv/bin/python
+MADE := .venv/.made
+ARGS ?=
+PACKAGES := -e './core[postgresql,testing]' -e './plugins/kintone[simulator]' -e './plugins/_template[simulator]'
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types bench clean
+
+help:
+	@echo "make demo    the main job, end to end, on this machine (ARGS=\"--actions 10000 --json\")"
+	@echo "make test    all tests (ARGS=\"-k lane -x\" for pytest)"
+	@echo "make lint    formatter, linter, types, layers"
+	@echo "make bench   speed and memory, measured; never part of the tests"
+
+$(MADE): constraints.txt pyproject.toml core/pyproject.toml plugins/kintone/pyproject.toml plugins/_template/pyproject.toml
+	@python=""; \
+	for candidate in "$$PYTHON" python3.13 python3.12 python3.11 python3; do \
+	  if [ -n "$$candidate" ] && "$$candidate" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	  then python="$$candidate"; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "Python 3.11 or later with venv is needed; install it, or name it: make PYTHON=/path/to/python3.12 …" >&2; \
+	  exit 1; \
+	fi; \
+	test -x $(PY) || "$$python" -m venv .venv
+	@echo "Installing into .venv (once; a minute or two) …" >&2
+	@$(PY) -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PACKAGES) --group dev
+	@touch $(MADE)
+
+demo: $(MADE)
+	@$(PY) -m renkei demo $(ARGS)
+
+test: $(MADE)
+	@$(PY) -m pytest $(ARGS)
+
+lint: $(MADE)
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+
+bench: $(MADE)
+	@$(PY) bench/run.py $(ARGS)
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
