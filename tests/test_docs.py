@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +46,20 @@ def test_a_readme_is_short_and_names_the_two_commands(name):
     assert "make test" in text
 
 
+def test_the_readme_shows_what_the_demo_prints():
+    block = re.search(r"```\n(── 2.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    environment = {**os.environ, "COLUMNS": "200", "RENKEI_LANG": "en"}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "renkei", "demo"], capture_output=True, text=True, check=True, env=environment
+    )
+
+    printed = " ".join(done.stdout.split())
+    assert block is not None
+    for line in block.group(1).splitlines():
+        assert " ".join(line.removesuffix("…").split()) in printed
+
+
 def test_the_glossary_has_every_state_that_the_store_knows():
     from renkei.store.ledger import STATES
 
@@ -53,7 +70,8 @@ def test_the_glossary_has_every_state_that_the_store_knows():
 def test_troubleshooting_quotes_messages_that_exist():
     page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
     source = "\n".join(
-        path.read_text(encoding="utf-8") for path in [*(ROOT / "core/src").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]
+        path.read_text(encoding="utf-8")
+        for path in [*(ROOT / "core/src").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]
     )
     joined = re.sub(r"\"\s*\n\s*f?\"", "", source)
     quoted = re.findall(r"^### `(.+?)`$", page, flags=re.MULTILINE)
