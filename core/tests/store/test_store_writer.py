@@ -12,6 +12,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
+from renkei.store import database
 from renkei.store.tables import meta
 from renkei.store.writer import Writer
 
@@ -266,3 +267,24 @@ def test_a_child_that_was_forked_while_the_parent_reads_leaves_the_parents_conne
 
     assert said == "recorded"
     assert bench.record("child").repeated
+
+
+def test_a_child_forked_in_the_middle_of_a_write_can_write(monkeypatch, open_store, on_store):
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_SECONDS", 3)
+    bench = on_store(open_store())
+    bench.set_up()
+    inside, over = threading.Event(), threading.Event()
+
+    def take_long(connection):
+        connection.execute(meta.insert().values(name="long", value="x"))
+        inside.set()
+        over.wait(0.5)  # nobody ends it: the fork either waits for it or goes ahead
+
+    writing = bench.store.submit(take_long)
+    assert inside.wait(WAIT)
+
+    said = _in_a_child(lambda: bench.record("child").outcome)
+    writing.result(WAIT)
+
+    assert said == "recorded"
+    assert bench.record("after").outcome == "recorded"

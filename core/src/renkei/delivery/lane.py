@@ -212,6 +212,11 @@ class Lane:
         with self.store.read() as connection:
             return lanes.next_due(connection, self.id)
 
+    def is_wanted(self) -> bool:
+        """Whether any integration that writes here is not paused: where all are, nothing is asked of the backend."""
+        with self.store.read() as connection:
+            return connection.execute(lanes.deliverable(self.id).limit(1)).first() is not None
+
     # -- trouble ------------------------------------------------------------------------------------------------
 
     def asked(self, question: Callable[[], R]) -> R:

@@ -132,6 +132,8 @@ class LaneRun:
         lane = self.lane
         if lane.row.state == "open":
             return
+        if not lane.is_wanted():
+            raise LaneStopped
         if (lane.row.reason or {}).get("error") not in lane_changes.THROTTLES:
             account = lane.asked(lambda: lane.session.authenticate(lane.row.target))
             if account.id != lane.row.account_id:
