@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from renkei.delivery import OpenFile, Policy, Session
 from renkei.engine.errors import NotAllowed, NotFound
 from renkei.engine.host import Host
+from renkei.mapping.action import ID_LIMIT
+from renkei.mapping.characters import is_clean
 from renkei.plugins import Backend, Registry
 from renkei.spec import Clock
 from renkei.store import Store, history, integrations
@@ -102,3 +104,15 @@ def named(what: str, value: object) -> None:
             ja=f"{what} が200文字を超えているか、制御文字を含んでいます。",
             en=f"The {what} is over 200 characters long or holds control characters.",
         )
+
+
+def named_places(tenant: str, inbox: str | None) -> None:
+    """Refuse names that no row can have."""
+    named("tenant", tenant)
+    if inbox is not None:
+        named("inbox", inbox)
+
+
+def is_possible_id(action_id: str) -> bool:
+    """Whether an action can have this id; databases refuse to be asked for some of the others."""
+    return len(action_id) <= ID_LIMIT and is_clean(action_id)

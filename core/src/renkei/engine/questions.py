@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from renkei.engine.errors import NotFound
-from renkei.engine.parts import Parts
+from renkei.engine.parts import Parts, is_possible_id, named_places
 from renkei.engine.words import STATES, excluded
 from renkei.spec import Text
 from renkei.store import deliveries, health, history, intake, integrations
@@ -101,16 +101,18 @@ class Questions:
 
     def ledger(self, tenant: str, inbox: str | None) -> Ledger:
         """Counts of one inbox, or of the tenant."""
+        named_places(tenant, inbox)
         with self._parts.store.read() as connection:
             return count(connection, tenant, inbox)
 
     def status_for(self, tenant: str, inbox: str, action_ids: Iterable[str]) -> list[Status]:
         """One status per id, in the order given."""
+        named_places(tenant, inbox)
         with self._parts.store.read() as connection:
             return [self._status(connection, tenant, inbox, str(action)) for action in action_ids]
 
     def _status(self, connection: sa.Connection, tenant: str, inbox: str, action_id: str) -> Status:
-        taken = intake.of_action(connection, tenant, inbox, action_id)
+        taken = intake.of_action(connection, tenant, inbox, action_id) if is_possible_id(action_id) else None
         if taken is None:
             return Status(action_id=action_id, state="not_offered", text=STATES["not_offered"])
         if taken.outcome == "excluded":
@@ -125,8 +127,10 @@ class Questions:
         Raises:
             NotFound: no such action; or the id was used in several inboxes, which are named.
         """
+        named_places(tenant, inbox)
         with self._parts.store.read() as connection:
-            found = intake.anywhere(connection, tenant, action_id, inbox)
+            possible = is_possible_id(action_id)
+            found = intake.anywhere(connection, tenant, action_id, inbox) if possible else []
             if not found:
                 raise NotFound(
                     ja=f"行動「{action_id}」は記録されていません。IDと受信箱を確認してください。",
@@ -165,17 +169,20 @@ class Questions:
 
     def log(self, tenant: str, inbox: str, most: int) -> list[Event]:
         """The inbox's attempt log, newest first."""
+        named_places(tenant, inbox)
         with self._parts.store.read() as connection:
             return [_event(line, line.action_id) for line in history.inbox_log(connection, tenant, inbox, most=most)]
 
     def unknown_fields(self, tenant: str, inbox: str) -> list[dict[str, Any]]:
         """Fields that the host's schema lacks, each with the first action that brought it."""
+        named_places(tenant, inbox)
         with self._parts.store.read() as connection:
             rows = history.unknown_fields_of(connection, tenant, inbox)
         return [{"field": row.field, "action_id": row.action_id, "seen_at": row.seen_at} for row in rows]
 
     def audit(self, tenant: str, inbox: str | None, most: int) -> list[dict[str, Any]]:
         """The audit trail, newest first."""
+        named_places(tenant, inbox)
         with self._parts.store.read() as connection:
             rows = history.read_audit(connection, tenant, most=most, inbox=inbox)
         return [
@@ -218,7 +225,8 @@ def _status_of(action_id: str, row: Any) -> Status:
         if row.integration_state == "paused":
             text, code = STATES["paused"], "paused"
         elif row.lane_state != "open" and row.lane_reason:
-            text, code, until = Text(**{k: row.lane_reason[k] for k in ("ja", "en")}), row.lane_code, row.lane_until
+            text, code = Text(**{k: row.lane_reason[k] for k in ("ja", "en")}), row.lane_code
+            until = max((at for at in (until, row.lane_until) if at is not None), default=None)
     return Status(
         action_id=action_id,
         state=row.state,

@@ -8,10 +8,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 
+from renkei.engine.borrowed import HostConnection, borrow
 from renkei.engine.parts import Parts
 from renkei.mapping import Action, EnvelopeError, SourceSchema, Triggers, read_action
 from renkei.store import intake, integrations
@@ -21,14 +22,6 @@ from renkei.store.intake import Offer, Receipt
 
 # Revisions never change, so that the triggers of one may be kept as long as memory is not an issue.
 _TRIGGERS_KEPT = 10_000
-
-
-class HasConnection(Protocol):
-    """An SQLAlchemy session."""
-
-    def connection(self) -> sa.Connection:
-        """Its connection."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +45,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._triggers: OrderedDict[int, Triggers] = OrderedDict()
 
-    def record(
-        self, tenant: str, inbox: str, action: Mapping[str, Any], connection: sa.Connection | HasConnection | None
-    ) -> Receipt:
+    def record(self, tenant: str, inbox: str, action: Mapping[str, Any], connection: HostConnection | None) -> Receipt:
         """See `Renkei.record`."""
         offer = self._offer(tenant, inbox, action)
         if connection is not None:
@@ -112,11 +103,9 @@ class Recorder:
         # The moment is taken inside the transaction: transaction order decides, and `recorded_at` follows it.
         return self._parts.store.submit(lambda connection: intake.take_in(connection, offer, self._parts.now()))
 
-    def _within(self, given: sa.Connection | HasConnection, offer: Offer) -> Receipt:
-        connection = given if isinstance(given, sa.Connection) else _of_session(given)
-        if not self._parts.store.is_behind(connection):
-            raise EnvelopeError("connection", "this connection leads to another database than renkei's.")
-        return intake.take_in(connection, offer, self._parts.now())
+    def _within(self, given: HostConnection, offer: Offer) -> Receipt:
+        with translated():
+            return intake.take_in(borrow(given, self._parts.store), offer, self._parts.now())
 
     def _wake_for(self, receipt: Receipt) -> None:
         if receipt.outcome == "recorded" and not receipt.repeated:
@@ -132,13 +121,6 @@ class Recorder:
                     self._triggers.popitem(last=False)
         reason = triggers.excludes(action)
         return reason.code if reason else None
-
-
-def _of_session(given: HasConnection) -> sa.Connection:
-    made = given.connection() if hasattr(given, "connection") else None
-    if not isinstance(made, sa.Connection):
-        raise EnvelopeError("connection", f"give an SQLAlchemy Connection or Session, not {type(given).__name__}.")
-    return made
 
 
 def _envelope_name(field: str, value: object) -> None:

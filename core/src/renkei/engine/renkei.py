@@ -14,12 +14,13 @@ from typing import Any, Literal, Self
 import sqlalchemy as sa
 
 from renkei.delivery import Policy, Worker
+from renkei.engine.borrowed import HostConnection
 from renkei.engine.connections import Connections
 from renkei.engine.host import Helpdesk, Host
 from renkei.engine.integrations import Integrations
 from renkei.engine.parts import Parts
 from renkei.engine.questions import Event, Health, Questions, Status, Story
-from renkei.engine.recording import HasConnection, Recorder, Refusal
+from renkei.engine.recording import Recorder, Refusal
 from renkei.engine.repair import Repair
 from renkei.plugins import BackendState, Registry, WrapTransport
 from renkei.spec import Clock
@@ -111,7 +112,7 @@ class Renkei:
         inbox: str,
         action: Mapping[str, Any],
         *,
-        connection: sa.Connection | HasConnection | None = None,
+        connection: HostConnection | None = None,
     ) -> Receipt:
         """Write an action down. When this returns, it is on disk; it costs one local commit and no network.
 
@@ -121,8 +122,9 @@ class Renkei:
         Args:
             tenant, inbox: the host's names.
             action: nested or flat, see `renkei.mapping.read_action`.
-            connection: write inside this SQLAlchemy transaction of the host's, on the same database: durable when
-                the host commits, and gone when it rolls back.
+            connection: write inside this transaction of the host's, on the same database: durable when the host
+                commits, and gone when it rolls back. An SQLAlchemy Connection or Session, or a plain connection of
+                sqlite3 or psycopg.
 
         Raises:
             EnvelopeError: no tenant, inbox, id, or time with zone. Never for what the action holds.

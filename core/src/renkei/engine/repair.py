@@ -9,7 +9,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from renkei.engine.errors import NotFound, NotPossible
-from renkei.engine.parts import Parts
+from renkei.engine.parts import Parts, is_possible_id
 from renkei.plugins import BackendNotReady
 from renkei.store import integrations, lanes, mending
 
@@ -100,7 +100,7 @@ class Repair:
         return parts.store.write(job)
 
     def _one(self, writing: sa.Connection, tenant: str, inbox: str, action_id: str) -> Any:
-        row = mending.one(writing, tenant, inbox, action_id)
+        row = mending.one(writing, tenant, inbox, action_id) if is_possible_id(action_id) else None
         if row is None:
             raise NotFound(
                 ja=f"受信箱「{inbox}」に、行動「{action_id}」の送信はありません。",

@@ -12,6 +12,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -29,6 +30,38 @@ from renkei.store.writer import Job, T, Writer
 BUSY_TIMEOUT_SECONDS = 60
 
 
+_FORK_WAIT_SECONDS = 5.0
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_held_for_fork: list[threading.Lock] = []
+
+
+def _before_fork() -> None:
+    """Let writers finish first.
+
+    SQLite keeps a note per process and file of who holds the write lock. A child that is born while a thread of its
+    parent writes inherits the note, and for it the database would be locked for ever.
+    """
+    for database in tuple(_databases):
+        writer = database._writer
+        if writer is not None and writer.busy.acquire(timeout=_FORK_WAIT_SECONDS):
+            _held_for_fork.append(writer.busy)
+
+
+def _after_fork_in_parent() -> None:
+    while _held_for_fork:
+        _held_for_fork.pop().release()
+
+
+def _after_fork_in_child() -> None:
+    _held_for_fork.clear()
+    for database in tuple(_databases):
+        # Whoever held it is not in this process.
+        database._lock = threading.Lock()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+
+
 class Database:
     """One database, shared by the threads of this process.
 
@@ -42,6 +75,7 @@ class Database:
         self._pid: int | None = None
         self._engine: sa.Engine | None = None
         self._writer: Writer | None = None
+        _databases.add(self)
 
     @property
     def is_sqlite(self) -> bool:

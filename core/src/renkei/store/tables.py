@@ -40,6 +40,21 @@ class JsonText(TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
+class Words(TypeDecorator[str]):
+    """Text that a backend or a plugin has chosen: what no database takes in it is kept as a visible escape.
+
+    Otherwise one answer with NUL or half a surrogate pair in it would stop the lane that has to write it down.
+    """
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        if value is None or (value.isprintable() and value.isascii()):
+            return value
+        return value.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+
+
 # SQLite gives rowids to INTEGER PRIMARY KEY only; everywhere else ids are 64 bits wide.
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
@@ -84,8 +99,8 @@ connections = sa.Table(
     sa.Column("credentials_number", sa.Integer, nullable=False, server_default="0"),
     sa.Column("credentials_expire_at", Instant),
     sa.Column("refreshing_until", Instant, comment="one caller of crm_refresh across processes"),
-    sa.Column("account_id", sa.Text, nullable=False),
-    sa.Column("account_label", sa.Text, nullable=False),
+    sa.Column("account_id", Words, nullable=False),
+    sa.Column("account_label", Words, nullable=False),
     sa.Column("account", JsonText, nullable=False, comment="targets, permissions and limits as last told"),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("tested_at", Instant, nullable=False),
@@ -105,11 +120,11 @@ lanes = sa.Table(
     metadata,
     sa.Column("id", Id, primary_key=True),
     sa.Column("connection_id", Id, sa.ForeignKey("connections.id"), nullable=False),
-    sa.Column("target", sa.Text, nullable=False),
-    sa.Column("target_label", sa.Text, nullable=False, server_default=""),
+    sa.Column("target", Words, nullable=False),
+    sa.Column("target_label", Words, nullable=False, server_default=""),
     sa.Column("options", sa.Text, nullable=False, comment="canonical JSON, part of the lane's identity"),
     sa.Column("state", sa.Text, nullable=False, server_default="open", comment="open, waiting, blocked"),
-    sa.Column("reason_code", sa.Text),
+    sa.Column("reason_code", Words),
     sa.Column("reason", JsonText, comment="{ja, en}"),
     sa.Column("until", Instant),
     sa.Column("wake_at", Instant, comment="the only scheduler: next due time, back-off, lease end, place in queue"),
@@ -218,11 +233,11 @@ deliveries = sa.Table(
     sa.Column("sent_at", Instant, comment="the last mark"),
     sa.Column("sent_before_at", Instant, comment="the mark before the last one"),
     sa.Column("settled_at", Instant),
-    sa.Column("code", sa.Text),
-    sa.Column("field", sa.Text),
+    sa.Column("code", Words),
+    sa.Column("field", Words),
     sa.Column("reason", JsonText, comment="{ja, en}"),
-    sa.Column("remote_id", sa.Text),
-    sa.Column("link", sa.Text),
+    sa.Column("remote_id", Words),
+    sa.Column("link", Words),
     sa.Column("payload", sa.Text, nullable=False),
 )
 # The literals are part of the promise to the planner: a bound parameter would not match a partial index.
@@ -272,9 +287,9 @@ attempts = sa.Table(
     sa.Column("delivery_id", Id, comment="null: it concerned the lane"),
     sa.Column("number", sa.Integer),
     sa.Column("event", sa.Text, nullable=False),
-    sa.Column("code", sa.Text, nullable=False),
-    sa.Column("field", sa.Text),
-    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("code", Words, nullable=False),
+    sa.Column("field", Words),
+    sa.Column("message", Words, nullable=False),
     comment="append-only; a success costs no row",
 )
 sa.Index("ix_attempts_delivery_id", attempts.c.delivery_id)

@@ -53,6 +53,8 @@ class Writer:
         self._queue: queue.SimpleQueue[tuple[Job[Any], Future[Any]] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
+        # Held while a transaction is open: a fork waits for it (see `database`).
+        self.busy = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="renkei-writer", daemon=True)
         self._thread.start()
 
@@ -131,7 +133,7 @@ class Writer:
         for attempt in range(_RERUNS + 1):
             begun = False
             try:
-                with self._begin() as connection:
+                with self.busy, self._begin() as connection:
                     begun = True
                     return [job(connection) for job in jobs]
             except DBAPIError as error:
