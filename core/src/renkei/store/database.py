@@ -215,9 +215,18 @@ def _engine(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(
         url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS}, max_overflow=-1, hide_parameters=True
     )
+    sa.event.listen(engine, "do_connect", lambda *_: _refuse_read_only(url.database))
     sa.event.listen(engine, "connect", _on_sqlite_connect)
     sa.event.listen(engine, "begin", _on_sqlite_begin)
     return engine
+
+
+def _refuse_read_only(path: str | None) -> None:
+    """Refuse before SQLite opens it: read-only, it leaves -wal and -shm behind that stay read-only ever after."""
+    if path and Path(path).exists() and not os.access(path, os.W_OK):
+        raise StoreUnavailable(
+            "Cannot use the database: the database is read-only; make the file and its folder writable for this user."
+        )
 
 
 def _on_sqlite_connect(connection: sqlite3.Connection, _record: Any) -> None:

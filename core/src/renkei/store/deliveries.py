@@ -125,8 +125,12 @@ def mark(connection: sa.Connection, lease: Lease, rows: Sequence[Waiting], now: 
     return waiting
 
 
-# Spelt out: an IN list cannot be prepared for many rows at once.
-_OPEN = sa.text("deliveries.state IN ('sending', 'waiting', 'doubtful')")
+# Spelt out: an IN list cannot be prepared for many rows at once. Proof that comes late, from a holder that was frozen,
+# still brings the id and link of a delivery that its successor could only settle as a duplicate.
+_OPEN = sa.text(
+    "(deliveries.state IN ('sending', 'waiting', 'doubtful')"
+    " OR (deliveries.state = 'delivered' AND deliveries.remote_id IS NULL))"
+)
 _delivered = (
     deliveries.update()
     .where(deliveries.c.id == bindparam("row"), _OPEN)
