@@ -58,7 +58,7 @@ class LengthUnit(StrEnum):
             case LengthUnit.CODE_POINTS:
                 return len(text)
             case LengthUnit.UTF16:
-                return len(text) + sum(1 for character in text if ord(character) > 0xFFFF)
+                return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
             case LengthUnit.BYTES:
                 return len(text.encode("utf-8", "surrogatepass"))
 
