@@ -107,7 +107,7 @@ def test_a_field_that_vanished_between_two_looks_names_the_deliveries_concerned(
 
     assert world.state(1) == "delivered"
     assert world.fake.values("subject") == [None]
-    assert any("件名" in words for words in world.renkei.why("t", "a1").drift)
+    assert any("件名" in words.ja for words in world.renkei.why("t", "a1").drift)
     assert world.lane() == ("blocked", "schema_drift")
 
 
@@ -244,3 +244,71 @@ def _wait_until(true, seconds: float = 10.0) -> None:
     while not true():
         assert time.monotonic() < ends
         time.sleep(0.01)
+
+
+def test_an_edit_before_the_confirming_look_does_not_hide_what_was_lost(make_world):
+    world = make_world()
+    world.set_up()
+    removed = []
+
+    def vanish_and_edit(request):
+        if request.url.path == "/records" and not removed:
+            removed.append(world.fake.fields.pop(1))
+
+    world.fake.before_answer = vanish_and_edit
+    world.record(1)
+    worker = world.another()
+    worker.start()
+    try:
+        _wait_until(lambda: world.state(1) == "delivered")
+    finally:
+        worker.close()
+    rules = [rule for rule in world.fake.mapping().model_dump(mode="json")["rules"] if rule["target"] != "subject"]
+    world.renkei.integrations.edit("t", "admin", "support", mapping={"rules": rules})
+
+    world.drain(after=10 * MINUTE)
+
+    assert world.lane()[0] == "open"
+    assert any("件名" in words.ja for words in world.renkei.why("t", "a1").drift)
+
+
+def test_a_rejected_delivery_of_a_deleted_integration_is_replayed_under_the_new_one(world):
+    world.fake.refuses = lambda record: ("too_odd", "subject")
+    world.record(1)
+    world.drain()
+    world.renkei.integrations.delete("t", "admin", "support")
+    world.fake.refuses = lambda record: None
+    world.fake.account = "second"
+    settings = {"account": "second", "password": world.fake.password}
+    world.renkei.connections.add("t", "admin", "second", backend="fake", settings=settings)
+    world.renkei.integrations.create("t", "admin", "support", connection="second", mapping=world.fake.mapping())
+
+    world.renkei.replay("t", "admin", "support", ["a1"], under="new_settings")
+    world.drain()
+
+    assert world.state(1) == "delivered"
+
+
+def test_two_integrations_of_one_lane_with_and_without_a_key_take_turns(make_world):
+    world = make_world()
+    world.set_up("keyed")
+    world.set_up("unkeyed", keyed=False)
+    world.record(*(f"k{number}" for number in range(300)), inbox="keyed")
+    world.record(*(f"u{number}" for number in range(50)), inbox="unkeyed")
+
+    world.drain()
+
+    order = world.fake.values("action")
+    assert len(order) == 350
+    assert order.index("au0") < 150
+
+
+def test_what_may_have_been_written_is_not_cancelled(world):
+    from renkei.engine import NotPossible
+
+    world.record(1)
+    world.fake.fail("lose_answer")
+    world.drain()
+
+    with pytest.raises(NotPossible, match="may already be in the CRM"):
+        world.renkei.cancel("t", "admin", "support", ["a1"])

@@ -11,6 +11,7 @@ import pytest
 from renkei.engine import IntegrationExists, NotAllowed, NotFound, NotPossible, Refused
 from renkei.mapping import DEFAULT_TRIGGERS, Mapping, Rule, Triggers
 from renkei.spec import Field, FieldType, SettingsError
+from renkei.testing import drain
 
 MINUTE = timedelta(minutes=1)
 
@@ -351,6 +352,22 @@ def test_a_lane_whose_integrations_are_all_paused_is_not_probed(world):
     world.drain(after=60 * MINUTE)
 
     assert world.fake.requests == []
+
+
+def test_a_paused_lane_in_trouble_with_unconfirmed_pushes_is_left_in_peace(world):
+    world.fake.fail("lose_request")
+    world.record(1)
+    world.drain()
+    world.record(2)
+    world.integrations.pause("t", "admin", "support")
+    world.clock.forward(MINUTE)
+
+    # Once its time has come it is looked at, and then not again until somebody resumes.
+    drain(world.renkei, timeout=5)
+    world.integrations.resume("t", "admin", "support")
+    world.drain(after=MINUTE)
+
+    assert sorted(world.fake.values("action")) == ["a1", "a2"]
 
 
 # -- deletion -------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import threading
+import types
 import warnings
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 
@@ -199,7 +200,7 @@ def test_a_database_that_cannot_begin_fails_a_whole_group_at_once_and_not_one_af
         begun.append(1)
         if len(begun) > 1:
             raise sa.exc.OperationalError("BEGIN", {}, Exception("database is locked"))
-        yield None
+        yield types.SimpleNamespace(info={})
 
     writer = Writer(begin)
     with _held_up(writer.submit):

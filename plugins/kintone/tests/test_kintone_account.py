@@ -20,17 +20,29 @@ def failure(world: Any, *, hook: str = "authenticate") -> spec.BackendError:
     return caught.value
 
 
-def test_a_good_token_is_proved_with_one_request_that_writes_nothing(world: Any) -> None:
+def test_a_good_token_is_proved_with_two_requests_that_write_nothing(world: Any) -> None:
     account = world.authenticate()
 
-    (request,) = world.seen
-    assert (request.method, request.url.path) == ("GET", "/k/v1/app.json")
+    assert [(request.method, request.url.path) for request in world.seen] == [
+        ("GET", "/k/v1/app.json"),
+        ("POST", "/k/v1/records.json"),
+    ]
     assert (account.id, account.label) == ("demo.cybozu.com:1", "対応履歴")
     assert [(target.id, target.url) for target in account.targets] == [("1", "https://demo.cybozu.com/k/1/")]
     assert {item.name: item.state for item in account.permissions} == {
         "add_records": "unknown",
         "view_records": "unknown",
     }
+    assert world.kintone.values() == []
+
+
+def test_a_token_that_may_only_view_is_refused_at_once_with_the_permission_that_it_lacks(world: Any) -> None:
+    world.typed["api_token"] = "simulated-view-only-token"
+
+    with pytest.raises(spec.PermissionDenied) as caught:
+        world.authenticate()
+
+    assert (caught.value.code, caught.value.resource) == ("GAIA_NO01", ADD_RECORDS)
     assert world.kintone.values() == []
 
 
@@ -148,6 +160,5 @@ def test_an_error_carries_kintones_id_of_the_answer_for_its_support(world: Any) 
 def test_the_token_travels_in_its_header_alone(world: Any) -> None:
     world.authenticate()
 
-    (request,) = world.seen
-    assert request.headers["X-Cybozu-API-Token"] == "simulated-add-only-token"
-    assert "simulated" not in str(request.url)
+    assert {request.headers["X-Cybozu-API-Token"] for request in world.seen} == {"simulated-add-only-token"}
+    assert not any("simulated" in str(request.url) for request in world.seen)

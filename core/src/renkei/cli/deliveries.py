@@ -14,6 +14,7 @@ from renkei.cli.work import work
 if TYPE_CHECKING:
     from renkei.cli.output import Output
     from renkei.engine import Event, Ledger, Story
+    from renkei.spec import Language
 
 ActionId = Annotated[str, typer.Argument(help="Id of the action.", show_default=False)]
 Most = Annotated[int, typer.Option("--most", min=1, max=100_000, help="How many at most.")]
@@ -25,9 +26,17 @@ _COUNTS = {
     "delivered": "送信済み",
     "waiting": "待機",
     "sending": "送信中",
-    "rejected": "却下",
-    "doubtful": "結果不明",
+    "rejected": "拒否",
+    "doubtful": "要確認",
     "cancelled": "取消",
+}
+_EVENTS = {
+    "rejected": "拒否",
+    "doubtful": "要確認",
+    "unknown": "応答なし",
+    "held": "結果待ち",
+    "lane_waiting": "連携待機",
+    "lane_blocked": "連携停止",
 }
 
 
@@ -79,7 +88,7 @@ def log(scope: Scope, inbox: Inbox, most: Most = 50) -> None:
         if scope.language == "ja"
         else ("when", "event", "action", "field", "what", "code")
     )
-    scope.out.table(headings, [_event_row(event) for event in events])
+    scope.out.table(headings, [_event_row(event, scope.out.language) for event in events])
 
 
 def why(
@@ -165,11 +174,12 @@ def _show_story(out: Output, story: Story) -> None:
         if value not in (None, ""):
             out.line(f"  {ja if japanese else en}: {value}")
     for drift in story.drift:
-        out.line(f"  ! {drift}")
+        out.line(f"  ! {drift.in_(out.language)}")
     for event in story.events:
-        out.line("  " + " · ".join(str(part) for part in _event_row(event) if part))
+        out.line("  " + " · ".join(str(part) for part in _event_row(event, out.language) if part))
 
 
-def _event_row(event: Event) -> tuple[object, ...]:
+def _event_row(event: Event, language: Language) -> tuple[object, ...]:
     at = event.at.astimezone().isoformat(sep=" ", timespec="seconds")
-    return at, event.event, event.action_id, event.field, event.message, event.code
+    kind = _EVENTS.get(event.event, event.event) if language == "ja" else event.event
+    return at, kind, event.action_id, event.field, event.text.in_(language), event.code

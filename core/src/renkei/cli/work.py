@@ -133,7 +133,7 @@ def _tell(scope: Scope, ledger: Ledger, health: Health, more: dict[str, Any]) ->
         )
     if ledger.rejected or ledger.doubtful:
         scope.out.say(
-            ja=f"! 却下 {ledger.rejected} 件、結果不明 {ledger.doubtful} 件。renkei log で理由を確認してください。",
+            ja=f"! 拒否 {ledger.rejected} 件、要確認 {ledger.doubtful} 件。renkei log で理由を確認してください。",
             en=f"! {ledger.rejected} rejected, {ledger.doubtful} doubtful: `renkei log INBOX` says why.",
         )
 

@@ -70,7 +70,10 @@ class Batches:
             rows = self._due()
             if not rows or (ahead and any(row.maybe_written for row in rows)):
                 return None
-            rows = self._with_one_key_field(rows)
+            together = self._with_one_key_field(rows)
+            # Rows come in turn. Where some were left out, the next turn begins right behind the first integration.
+            self.cursor = rows[-1].integration_id if len(together) == len(rows) else rows[0].integration_id
+            rows = together
             if not ahead:
                 rows = self._ask_after(rows)
             batch = self._rendered(rows) if rows else None
@@ -85,8 +88,6 @@ class Batches:
             for row in rows:
                 if row.revision_id not in self._revisions:
                     self._revisions[row.revision_id] = integrations.revision(connection, row.revision_id)
-        if rows:
-            self.cursor = rows[-1].integration_id
         return rows
 
     def _with_one_key_field(self, rows: list[Waiting]) -> list[Waiting]:
@@ -239,4 +240,4 @@ def marked(batch: Batch, ids: Sequence[int], now: datetime) -> Batch | None:
 
 def _as_failure(kept: Kept) -> Failure:
     words = (kept.reason or {}).get("en", "")
-    return Failure(event=kept.state, code=kept.code or "", field=kept.field, message=words)
+    return Failure(event=kept.state, code=kept.code or "", field=kept.field, message=words, reason=kept.reason)

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 
@@ -215,7 +215,7 @@ class Lane:
     def is_wanted(self) -> bool:
         """Whether any integration that writes here is not paused: where all are, nothing is asked of the backend."""
         with self.store.read() as connection:
-            return connection.execute(lanes.deliverable(self.id).limit(1)).first() is not None
+            return lanes.is_wanted(connection, self.id)
 
     # -- trouble ------------------------------------------------------------------------------------------------
 
@@ -251,16 +251,18 @@ class Lane:
     def faulted(self, fault: PluginFault) -> NoReturn:
         """The plugin is at fault: back off; after a few in a row without a write, all its lanes are blocked."""
         log.error("plugin fault: %s", fault, extra={"event": "plugin.fault", "lane": self.id})
-        in_a_row = self.failures + 1 if self.row.reason_code == "plugin_fault" else 1
+        known = (self.row.reason or {}).get("error") == "plugin_fault"
+        in_a_row = self.row.reason.get("in_a_row", 1) + 1 if known else 1
         blocked = in_a_row >= self.policy.faults_allowed and not fault.sent
         pause = self.policy.longest_retry if blocked else lane_changes.backoff(self.policy, self.failures)
         change = lane_changes.own(
-            "plugin_fault",
+            "plugin_fault" if blocked else "plugin_retry",
             state="blocked" if blocked else "waiting",
             until=self.clock.now() + pause,
             message=str(fault),
             kind="plugin_fault",
         )
+        change = replace(change, reason={**change.reason, "in_a_row": in_a_row})
         if blocked:
             self.store.write(
                 lambda connection: lanes.block_backend(
@@ -307,7 +309,9 @@ class Lane:
                 failures=failures,
                 failing_since=since,
             )
-            failed = Failure(event=change.event, code=change.code, field=None, message=change.message)
+            failed = Failure(
+                event=change.event, code=change.code, field=None, message=change.message, reason=change.reason
+            )
             deliveries.log_attempts(connection, [self.line(None, failures, failed, now)])
             return True
 
@@ -337,4 +341,5 @@ class Lane:
             "code": failure.code,
             "field": failure.field,
             "message": failure.message,
+            "reason": {"ja": failure.reason["ja"], "en": failure.reason["en"]} if failure.reason else None,
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from renkei.delivery.policy import Policy
 from renkei.delivery.reasons import explain
@@ -12,10 +13,8 @@ from renkei.spec import (
     AuthenticationFailed,
     BackendError,
     Manifest,
-    OutcomeUnknown,
     PermissionDenied,
     QuotaExhausted,
-    RateLimited,
     SchemaDrift,
     TargetNotFound,
 )
@@ -24,13 +23,17 @@ from renkei.spec import (
 THROTTLES = ("RateLimited", "QuotaExhausted", "budget")
 
 
+# The longest pause that a backend is believed.
+LONGEST_TOLD = timedelta(days=31)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneChange:
     """The lane's next state: `waiting` or `blocked`, why, and when it is looked at again."""
 
     state: str
     code: str
-    reason: dict[str, str]
+    reason: dict[str, Any]
     until: datetime
     event: str
     message: str
@@ -50,9 +53,12 @@ def after(
             state = "blocked"
         case QuotaExhausted() if error.resets_at is not None:
             until = max(until, error.resets_at)
-        case QuotaExhausted() | RateLimited() | OutcomeUnknown() | BackendError():
+        case _:
             pass
-    if state == "waiting" and now - failing_since > policy.give_up_after:
+    # A time beyond the longest wait counts as reached, so that a clock put right does no harm: stay below it.
+    until = min(until, now + LONGEST_TOLD)
+    told = isinstance(error, QuotaExhausted) and error.resets_at is not None
+    if state == "waiting" and not told and now - failing_since > policy.give_up_after:
         state, code, reason = "blocked", "gave_up", {**explain(None, "gave_up"), "error": type(error).__name__}
         until = now + policy.longest_retry
     return LaneChange(state=state, code=code, reason=reason, until=until, event=f"lane_{state}", message=error.message)

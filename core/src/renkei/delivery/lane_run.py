@@ -8,8 +8,9 @@ is on the wire, and is marked in the transaction that settles it: a lane costs o
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -38,6 +39,7 @@ _INTERRUPTED = Failure(
     code="interrupted",
     field=None,
     message="the worker ended while this was on its way; the outcome is unknown",
+    reason=explain(None, "interrupted"),
 )
 
 
@@ -48,6 +50,7 @@ class LaneRun:
         self.lane = Lane(around, lease, claimed_at)
         self._lookout: Lookout | None = None
         self._synced: set[int] = set()
+        self._left = threading.Event()
         self._pushes = ThreadPoolExecutor(max_workers=1, thread_name_prefix="renkei-push")
 
     def run(self) -> None:
@@ -149,7 +152,7 @@ class LaneRun:
         ends = time.monotonic() + self.lane.policy.turn.total_seconds()
         batch = self._mark_first(self._batches.next())
         while batch is not None:
-            pushing = self._pushes.submit(self._push, batch)
+            pushing = self._send_off(batch)
             going_on = time.monotonic() < ends and not self.lane.around.stopping() and not self._batches.small
             ahead, trouble = self._prepare_ahead() if going_on else (None, None)
             outcome = pushing.result()
@@ -158,8 +161,22 @@ class LaneRun:
             if trouble is not None:
                 raise trouble
             if following is None and self._may_go_on(going_on=going_on):
+                if not going_on:
+                    ends = time.monotonic() + self.lane.policy.turn.total_seconds()
                 following = self._mark_first(self._batches.next())
             batch = following
+
+    def _send_off(self, batch: Batch) -> Future[PushOutcome]:
+        """Begin the push, and return once its first request leaves: until then rendering would only slow it down."""
+        self._left.clear()
+        pushing = self._pushes.submit(self._push, batch)
+        pushing.add_done_callback(lambda _pushing: self._left.set())
+        self._left.wait()
+        return pushing
+
+    def _before_send(self) -> None:
+        self.lane.before_send()
+        self._left.set()
 
     def _prepare_ahead(self) -> tuple[Batch | None, Exception | None]:
         # Whatever goes wrong here waits until the push on the wire has been settled.
@@ -239,7 +256,7 @@ class LaneRun:
         except (BackendError, PluginFault) as error:
             return _nothing_sent(batch, error)
         call = lane.session.call(
-            deadline=lane.policy.push_deadline, before_send=lane.before_send, fresh=not batch.terms.keyed
+            deadline=lane.policy.push_deadline, before_send=self._before_send, fresh=not batch.terms.keyed
         )
         request = PushRequest.model_construct(
             target=lane.row.target,

@@ -75,9 +75,14 @@ class Lookout:
         now = lane.clock.now()
         with lane.store.read() as connection:
             used = integrations.used_in_lane(connection, lane.id)
+            since = self.unconfirmed_since
+            replaced = integrations.replaced_in_lane(connection, lane.id, since) if since else []
         changed = drift.drifted(found, used)
+        lost = drift.drifted(found, [*used, *replaced])
+        if lost:
+            # What only a replaced revision used blocks nothing, but records pushed under it may lack it.
+            self._note_drift(lost, now)
         if changed:
-            self._note_drift(changed, now)
             lane.stop(self._block(changed))
         lane.change(
             schema=found.model_dump(mode="json"),

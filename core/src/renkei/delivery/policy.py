@@ -22,7 +22,7 @@ class Policy:
     """How a worker behaves. The defaults are meant for production.
 
     Attributes:
-        lease: how long a claimed lane is ours without renewal. Renewed at a third of it.
+        lease: how long a claimed lane is ours without renewal. Renewed every five seconds, or at a third of it.
         push_deadline: after which a push is abandoned. Must end well inside the lease.
         hook_deadline: the same for every other hook.
         fresh_for: a push lies between two discoveries, neither further away than this.

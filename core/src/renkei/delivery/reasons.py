@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from renkei.plugins import PluginFault
 from renkei.spec import (
     AuthenticationFailed,
     BackendError,
@@ -14,6 +13,7 @@ from renkei.spec import (
     SchemaDrift,
     TargetNotFound,
     Text,
+    Unavailable,
 )
 
 SENTENCES: dict[str, Text] = {
@@ -27,6 +27,10 @@ SENTENCES: dict[str, Text] = {
         "「登録済み」か「もう一度送る」を選んでください。",
         en="The answer was lost on the way: it is not known whether the record was stored. Look for it in the CRM, "
         "then settle it (it is there) or replay it (send again).",
+    ),
+    "interrupted": Text(
+        ja="送信中に処理が終了したため、登録されたかどうか分かりません。",
+        en="The worker ended while this was on its way; the outcome is unknown.",
     ),
     "held": Text(
         ja="前回の送信の結果が確定するまで待っています。自動で再送します。",
@@ -50,7 +54,7 @@ SENTENCES: dict[str, Text] = {
     ),
     "vault": Text(
         ja="保存された認証情報を開けません。運用担当者に連絡してください。",
-        en="The stored credentials cannot be opened. Give the key that sealed them, or renew the connection.",
+        en="The stored credentials cannot be opened. Give the key that sealed them.",
     ),
     "settings_outdated": Text(
         ja="保存された設定がこのバージョンのプラグインに合いません。認証をやり直してください。",
@@ -61,13 +65,21 @@ SENTENCES: dict[str, Text] = {
         en="The plugin failed repeatedly without sending anything, so its lanes are stopped. "
         "The log names what it did; replace or mend the plugin.",
     ),
+    "map_fault": Text(
+        ja="連携プラグインがこのレコードを変換できませんでした。プラグインの修正後に再送してください。",
+        en="The plugin fails on this record. Replay it once the plugin is mended.",
+    ),
+    "plugin_retry": Text(
+        ja="連携プラグインに不具合がありました。間をおいて再試行します。",
+        en="The plugin failed; it is tried again in a while. The log names what it did.",
+    ),
     "nothing_settled": Text(
         ja="連携プラグインが結果を返さなかったため、間をおいて再試行します。",
         en="The plugin stored nothing and gave no reason; it is tried again later.",
     ),
     "gave_up": Text(
-        ja="長い間送信できなかったため停止しました。原因を取り除いてから接続をテストしてください。",
-        en="It has failed for days, so it stopped trying. Remove the cause, then test the connection.",
+        ja="長い間送信できていません。原因を取り除いてから接続をテストしてください。",
+        en="It has failed for days and needs a person. Remove the cause, then test the connection.",
     ),
     "account_changed": Text(
         ja="認証の相手が登録時のアカウントと異なります。",
@@ -155,6 +167,17 @@ def explain(manifest: Manifest | None, code: str, error: BackendError | None = N
     return {"ja": text.ja, "en": text.en}
 
 
+def refused_at_the_door(manifest: Manifest, error: BackendError) -> dict[str, str]:
+    """The sentence for somebody who waits at a form: nothing was saved, and nothing is tried again by itself."""
+    words = explain(manifest, error.code, error)
+    if isinstance(error, (Unavailable, RateLimited, OutcomeUnknown)) and error.code not in manifest.sentences:
+        return {
+            "ja": "連携先に接続できません。アドレスと通信を確認し、もう一度お試しください。保存はしていません。",
+            "en": "The backend cannot be reached. Check address and network and try again. Nothing was saved.",
+        }
+    return words
+
+
 def rejection(manifest: Manifest | None, code: str, field: str | None, words: str) -> dict[str, str]:
     """Why one record was refused: the sentence, the field, and the backend's own words behind it."""
     text = explain(manifest, code)
@@ -163,8 +186,3 @@ def rejection(manifest: Manifest | None, code: str, field: str | None, words: st
     if words and words not in text["ja"] and words not in text["en"]:
         text = {language: f"{sentence} [{words}]" for language, sentence in text.items()}
     return text
-
-
-def of_fault(fault: PluginFault) -> str:
-    """What a plugin did, for the log."""
-    return f"{fault.hook}: {fault}"

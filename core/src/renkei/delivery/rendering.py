@@ -105,6 +105,6 @@ def unmappable(row: Waiting, fault: PluginFault) -> Kept:
         state="doubtful" if row.maybe_written else "rejected",
         maybe_written=row.maybe_written,
         due_at=row.due_at,
-        code="plugin_fault",
-        reason=explain(None, "plugin_fault"),
+        code="map_fault",
+        reason=explain(None, "map_fault"),
     )

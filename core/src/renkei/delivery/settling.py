@@ -47,6 +47,7 @@ class Failure:
     code: str
     field: str | None
     message: str
+    reason: dict[str, str] | None = None
 
 
 def settle(row: Waiting, verdict: Verdict, terms: Terms, *, alone: bool) -> tuple[Delivered | Kept, Failure | None]:
@@ -93,13 +94,21 @@ def _duplicate(row: Waiting, verdict: Duplicate, terms: Terms) -> tuple[Delivere
             reason=explain(None, "key_taken"),
         )
         return kept, Failure(
-            event="rejected", code="key_taken", field=terms.key_field, message="the delivery key is taken"
+            event="rejected",
+            code="key_taken",
+            field=terms.key_field,
+            message="the delivery key is taken",
+            reason=kept.reason,
         )
     settled_at = (row.sent_at or terms.sent_at) + terms.settles_within
     if terms.manifest.uniqueness != "atomic" and terms.sent_at < settled_at:
         # An earlier request may still be running, and may yet be rolled back: its key proves nothing until then.
         return _held(row, settled_at), Failure(
-            event="held", code=verdict.code, field=terms.key_field, message="taken while an earlier request may run"
+            event="held",
+            code=verdict.code,
+            field=terms.key_field,
+            message="taken while an earlier request may run",
+            reason=explain(None, "held"),
         )
     return Delivered(id=row.id, remote_id=None, link=None), None
 
@@ -121,14 +130,20 @@ def _refused(row: Waiting, code: str, field: str | None, words: str, terms: Term
         field=field,
         reason=reason,
     )
-    return kept, Failure(event=event, code=code, field=field, message=words or reason["en"])
+    return kept, Failure(event=event, code=code, field=field, message=words or reason["en"], reason=reason)
 
 
 def _unknown(row: Waiting, terms: Terms) -> tuple[Kept, Failure]:
-    failure = Failure(event="unknown", code="outcome_unknown", field=None, message="the outcome is unknown")
-    if terms.keyed or terms.verifiable:
-        return _held(row, terms.sent_at + terms.settles_within), failure
-    return doubtful(row.id, row.due_at), failure
+    askable = terms.keyed or terms.verifiable
+    kept = _held(row, terms.sent_at + terms.settles_within) if askable else doubtful(row.id, row.due_at)
+    failure = Failure(
+        event="unknown",
+        code="outcome_unknown",
+        field=None,
+        message="the outcome is unknown",
+        reason=kept.reason,
+    )
+    return kept, failure
 
 
 def _held(row: Waiting, until: datetime) -> Kept:

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from renkei.delivery.reasons import explain
+from renkei.delivery.reasons import refused_at_the_door
 from renkei.delivery.session import Session, dump_credentials
 from renkei.engine.errors import AnotherAccount, InUse, NameTaken, NotFound
 from renkei.engine.parts import Parts, named
@@ -367,7 +367,7 @@ def _secret_part(settings: Settings) -> dict[str, Any]:
 
 
 def _refused(plugin: Backend, name: str, error: BackendError) -> Refused:
-    words = explain(plugin.manifest, error.code, error)
+    words = refused_at_the_door(plugin.manifest, error)
     return Refused(name, error, words["ja"], words["en"])
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from renkei.delivery.reasons import explain
+from renkei.delivery.reasons import refused_at_the_door
 from renkei.delivery.rendering import Bindings, Canvas, render
 from renkei.engine.connections import Connections, Refused
 from renkei.engine.errors import IntegrationExists, NotFound, NotPossible
@@ -396,6 +396,9 @@ class Integrations:
         source = self._parts.host.source_fields(tenant, inbox)
         schema = self._ask(name, session, lambda: session.discover(chosen.id, parsed))
         manifest = session.backend.manifest
+        if chosen.label != chosen.id:
+            # The name that people know, where the account knows it and discovery does not.
+            schema = schema.model_copy(update={"label": chosen.label})
         result = check(rules, source, schema, uniqueness=manifest.uniqueness)
         if result.errors:
             raise SettingsError(result.errors)
@@ -418,7 +421,7 @@ class Integrations:
         try:
             return question()
         except BackendError as error:
-            words = explain(session.backend.manifest, error.code, error)
+            words = refused_at_the_door(session.backend.manifest, error)
             raise Refused(name, error, words["ja"], words["en"]) from None
 
     def _revise(

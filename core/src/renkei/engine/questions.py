@@ -19,6 +19,7 @@ from renkei.store.ledger import Ledger, count
 # A due delivery that is older than this, with no worker seen, is an alarm.
 OVERDUE = timedelta(minutes=1)
 SILENT = timedelta(seconds=30)
+STUCK = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +45,19 @@ class Status:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One line of the attempt log. `action_id` is None where it concerned the whole lane."""
+    """One line of the attempt log. `action_id` is None where it concerned the whole lane.
+
+    Attributes:
+        message: for operators, as the backend or the plugin said it.
+        text: for admins.
+    """
 
     at: datetime
     event: str
     code: str
     field: str | None
     message: str
+    text: Text
     action_id: str | None = None
     number: int | None = None
 
@@ -71,7 +78,7 @@ class Story:
     attempts: int
     may_have_been_written: bool
     events: tuple[Event, ...]
-    drift: tuple[str, ...]
+    drift: tuple[Text, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +154,7 @@ class Questions:
     def _story(self, connection: sa.Connection, tenant: str, taken: Any) -> Story:
         row = deliveries.of_action(connection, taken.id)
         events: tuple[Event, ...] = ()
-        drift: tuple[str, ...] = ()
+        drift: tuple[Text, ...] = ()
         if row is not None:
             events = tuple(_event(line, taken.action_id) for line in history.attempts_of(connection, row.id))
             drift = _drift_over(connection, row)
@@ -209,6 +216,10 @@ class Questions:
             problems.append(
                 "Deliveries are due and no worker was seen for half a minute: start 'renkei work' or Renkei.start()."
             )
+        elif oldest is not None and now - oldest > STUCK:
+            problems.append(
+                "A delivery has been due for over ten minutes although workers run: look at 'renkei log' of its inbox."
+            )
         problems += [
             f"Tenant {lane['tenant']!r}: connection {lane['connection']!r}, target {lane['target']!r} is blocked: "
             f"{lane['reason']['en']} ({lane['code']})"
@@ -246,17 +257,18 @@ def _event(line: Any, action_id: str | None) -> Event:
         code=line.code,
         field=line.field,
         message=line.message,
+        text=Text(**line.reason) if line.reason else Text(ja=line.message or line.code, en=line.message or line.code),
         action_id=action_id if line.delivery_id is not None else None,
         number=line.number,
     )
 
 
-def _drift_over(connection: sa.Connection, row: Any) -> tuple[str, ...]:
+def _drift_over(connection: sa.Connection, row: Any) -> tuple[Text, ...]:
     """What may be missing from a delivered record, because the target changed while it was pushed."""
     if row.state != "delivered" or row.settled_at is None:
         return ()
     return tuple(
-        difference["en"]
+        Text(ja=difference["ja"], en=difference["en"])
         for drift in history.drifts_of(connection, row.lane_id)
         if drift.pushed_from is not None and drift.pushed_from <= row.settled_at <= drift.found_at
         for difference in drift.differences

@@ -1,4 +1,4 @@
-"""Buttons that mend: settle, replay, cancel. Each says how many it concerned, in the audit trail too."""
+"""What mends: settle, replay, cancel. Each says how many it concerned, in the audit trail too."""
 
 from __future__ import annotations
 
@@ -91,6 +91,11 @@ class Repair:
                         en=f"Action {row.action_id!r} is {row.state}; what waits, was rejected or is doubtful "
                         f"can be cancelled.",
                     )
+                if row.state == "waiting" and row.maybe_written:
+                    raise NotPossible(
+                        ja=f"行動「{row.action_id}」はすでに登録されている可能性があります。結果が確定するまで待ってください。",
+                        en=f"Action {row.action_id!r} may already be in the CRM; wait until its outcome has settled.",
+                    )
                 mending.cancel(writing, row.id, parts.now())
             parts.audit(
                 writing, tenant, actor, "delivery.cancelled", inbox=inbox, action_ids=[row.action_id for row in rows]
@@ -146,6 +151,7 @@ class Repair:
         mending.wait_again(
             writing,
             row.id,
+            integration_id=goes.integration_id,
             revision_id=goes.id,
             lane_id=lane,
             # Without a unique key, the person who says "send again" has looked: nothing else could know.

@@ -90,9 +90,13 @@ def read_action(raw: Mapping[str, Any], source: SourceSchema) -> Action:
     )
 
 
+# `json.loads` with options makes a decoder each time.
+_DECODER = json.JSONDecoder(parse_float=Decimal)
+
+
 def load_values(payload: str) -> dict[str, Any]:
     """The flat values of a stored action. Numbers with a fraction come as `Decimal`, exactly as written."""
-    values: dict[str, Any] = json.loads(payload, parse_float=Decimal)
+    values: dict[str, Any] = _DECODER.decode(payload)
     return values
 
 

@@ -48,8 +48,10 @@ def checked(text: str) -> str:
         return text
     raise Unfit(
         "control_character",
-        ja="制御文字(NULなど)または壊れた文字が含まれています。取り除いて再送してください。",
-        en="it holds a control character (such as NUL) or a broken character. Remove it and replay.",
+        ja="制御文字(NULなど)または壊れた文字が含まれています。"
+        "マッピングからこの項目を外して「新しい設定」で再送するか、新しいIDで記録し直してください。",
+        en="it holds a control character (such as NUL) or a broken character. "
+        "Take the field out of the mapping and replay under the new settings, or record the action under a new id.",
     )
 
 

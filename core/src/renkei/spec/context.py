@@ -7,14 +7,15 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from logging import Logger, LoggerAdapter
-from typing import Any, Generic, Protocol, TypeVar
-
-import httpx
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from renkei.spec.errors import OutcomeUnknown, Unavailable
 from renkei.spec.requests import Credentials
 from renkei.spec.settings import Settings
 from renkei.spec.values import FileRef
+
+if TYPE_CHECKING:
+    import httpx  # loaded by whoever makes a client; it would be a third of this package's import time
 
 S = TypeVar("S", bound=Settings)
 

@@ -124,8 +124,9 @@ class Database:
             engine.dispose()
 
     def _open(self) -> tuple[sa.Engine, Writer]:
-        if self._pid == os.getpid() and self._engine is not None and self._writer is not None:
-            return self._engine, self._writer
+        engine, writer = self._engine, self._writer
+        if self._pid == os.getpid() and engine is not None and writer is not None:
+            return engine, writer
         with self._lock:
             if self._pid != os.getpid():
                 if self._engine is not None:

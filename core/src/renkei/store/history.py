@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -125,7 +125,8 @@ def unknown_fields_of(connection: sa.Connection, tenant: str, inbox: str) -> lis
 
 
 def beat(connection: sa.Connection, worker: str, now: datetime) -> None:
-    """Say that a worker lives."""
+    """Say that a worker lives; those that were killed long ago are forgotten."""
+    connection.execute(heartbeats.delete().where(heartbeats.c.seen_at < now - timedelta(days=1)))
     done = connection.execute(heartbeats.update().where(heartbeats.c.worker == worker).values(seen_at=now))
     if done.rowcount == 0:
         connection.execute(heartbeats.insert().values(worker=worker, seen_at=now))

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 
 from renkei.store import lanes as lanes_of_store
+from renkei.store.afterwards import once
 from renkei.store.tables import counts, deliveries, intake, integrations, lanes, unknown_fields
 
 # A host's clock may run ahead a little; beyond this it is worth a note (promise 3).
@@ -111,10 +112,16 @@ _wake = (
 def _count_statement(dialect: str) -> sa.Insert:
     insert = (postgresql if dialect == "postgresql" else sqlite).insert(counts)
     counted: sa.Insert = insert.values(
-        tenant=bindparam("tenant"), inbox=bindparam("inbox"), offered=1, conflict=bindparam("conflicts")
+        tenant=bindparam("tenant"),
+        inbox=bindparam("inbox"),
+        offered=bindparam("offers"),
+        conflict=bindparam("conflicts"),
     ).on_conflict_do_update(
         index_elements=[counts.c.tenant, counts.c.inbox],
-        set_={"offered": counts.c.offered + 1, "conflict": counts.c.conflict + insert.excluded.conflict},
+        set_={
+            "offered": counts.c.offered + insert.excluded.offered,
+            "conflict": counts.c.conflict + insert.excluded.conflict,
+        },
     )
     return counted
 
@@ -201,15 +208,24 @@ def _write_delivery(
         },
     )
     if standing.state == "active":
-        lanes_of_store.lock(connection, standing.lane_id)
-        connection.execute(_wake, {"lane": standing.lane_id, "now": now})
+        once(connection, ("wake", f"{standing.lane_id:020}"), _wake_lane, (standing.lane_id, now))
 
 
 def _offered(connection: sa.Connection, offer: Offer, *, conflict: bool) -> None:
-    connection.execute(
-        _count[connection.dialect.name],
-        {"tenant": offer.tenant, "inbox": offer.inbox, "conflicts": int(conflict)},
-    )
+    once(connection, ("count", offer.tenant, offer.inbox), _count_up, (offer, conflict))
+
+
+def _count_up(connection: sa.Connection, offered: list[tuple[Offer, bool]]) -> None:
+    offer = offered[0][0]
+    conflicts = sum(1 for _, conflict in offered if conflict)
+    row = {"tenant": offer.tenant, "inbox": offer.inbox, "offers": len(offered), "conflicts": conflicts}
+    connection.execute(_count[connection.dialect.name], row)
+
+
+def _wake_lane(connection: sa.Connection, calls: list[tuple[int, datetime]]) -> None:
+    lane, now = calls[-1]
+    lanes_of_store.lock(connection, lane)
+    connection.execute(_wake, {"lane": lane, "now": now})
 
 
 def _note_unknown(connection: sa.Connection, offer: Offer, now: datetime) -> None:

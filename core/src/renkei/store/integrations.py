@@ -151,6 +151,25 @@ def used_in_lane(connection: sa.Connection, lane_id: int) -> list[Revision]:
     return [Revision(**row._mapping) for row in connection.execute(query)]
 
 
+def replaced_in_lane(connection: sa.Connection, lane_id: int, since: datetime) -> list[Revision]:
+    """Revisions that were in force in a lane at *since* or after, and are not any more.
+
+    Something may have been pushed under them that no discovery has confirmed yet.
+    """
+    newer = revisions.alias("newer")
+    edited = sa.exists().where(
+        newer.c.integration_id == revisions.c.integration_id,
+        newer.c.number > revisions.c.number,
+        newer.c.created_at >= since,
+    )
+    query = (
+        sa.select(revisions)
+        .join(integrations, integrations.c.id == revisions.c.integration_id)
+        .where(revisions.c.lane_id == lane_id, sa.or_(edited, integrations.c.deleted_at >= since))
+    )
+    return [Revision(**row._mapping) for row in connection.execute(query)]
+
+
 def update(connection: sa.Connection, integration_id: int, **values: Any) -> None:
     """Change columns of the integration."""
     connection.execute(integrations.update().where(integrations.c.id == integration_id).values(**values))
@@ -176,7 +195,7 @@ def cancel_waiting(connection: sa.Connection, integration_id: int, now: datetime
             deliveries.c.state == "waiting",
             deliveries.c.maybe_written.is_(False),
         )
-        .values(state="cancelled", settled_at=now)
+        .values(state="cancelled", settled_at=now, code=None, field=None, reason=None)
     )
     return done.rowcount
 

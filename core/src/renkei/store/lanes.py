@@ -96,7 +96,8 @@ def release(
         wake_at = min((time for time in times if time is not None), default=None)
     else:
         # A lane that waits or is blocked is looked at again only when something would be sent in it.
-        wake_at = until if due or confirm_at else None
+        wanted = due is not None or (confirm_at is not None and is_wanted(connection, lease.lane_id))
+        wake_at = until if wanted else None
     connection.execute(
         lanes.update().where(lanes.c.id == lease.lane_id).values(owner=None, lease_until=None, wake_at=wake_at)
     )
@@ -104,14 +105,24 @@ def release(
 
 def deliverable(lane_id: int | sa.BindParameter[int]) -> sa.Select[int]:
     """Integrations with a revision in the lane whose deliveries may be sent: active, or deleted with a rest."""
+    rest = sa.exists().where(
+        deliveries.c.lane_id == lane_id,
+        deliveries.c.integration_id == integrations.c.id,
+        sa.text("deliveries.state = 'waiting'"),
+    )
     return (
         sa.select(integrations.c.id)
         .where(
             integrations.c.id.in_(sa.select(revisions.c.integration_id).where(revisions.c.lane_id == lane_id)),
-            integrations.c.state != "paused",
+            sa.or_(integrations.c.state == "active", sa.and_(integrations.c.state == "deleted", rest)),
         )
         .order_by(integrations.c.id)
     )
+
+
+def is_wanted(connection: sa.Connection, lane_id: int) -> bool:
+    """Whether any integration that writes there is not paused: where all are, nothing is asked of the backend."""
+    return connection.execute(deliverable(lane_id).limit(1)).first() is not None
 
 
 def next_due(connection: sa.Connection, lane_id: int) -> datetime | None:
@@ -208,7 +219,17 @@ def block_backend(connection: sa.Connection, backend: str, *, until: datetime, c
     connection.execute(
         lanes.update()
         .where(lanes.c.connection_id.in_(ids), lanes.c.state != "blocked")
-        .values(state="blocked", reason_code=code, reason=reason, until=until)
+        .values(
+            state="blocked",
+            reason_code=code,
+            reason=reason,
+            until=until,
+            # A lane that is due would be looked at at once; one that somebody holds is let go by its holder.
+            wake_at=sa.case(
+                (sa.and_(lanes.c.owner.is_(None), lanes.c.wake_at.is_not(None)), now_literal(until)),
+                else_=lanes.c.wake_at,
+            ),
+        )
     )
 
 

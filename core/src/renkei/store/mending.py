@@ -38,14 +38,22 @@ def deliver_by_hand(connection: sa.Connection, delivery: int, remote_id: str | N
 
 
 def wait_again(
-    connection: sa.Connection, delivery: int, *, revision_id: int, lane_id: int, maybe_written: bool, now: datetime
+    connection: sa.Connection,
+    delivery: int,
+    *,
+    integration_id: int,
+    revision_id: int,
+    lane_id: int,
+    maybe_written: bool,
+    now: datetime,
 ) -> None:
-    """Rejected | doubtful → waiting."""
+    """Rejected | doubtful → waiting, under the revision given and in its integration and lane."""
     connection.execute(
         deliveries.update()
         .where(deliveries.c.id == delivery)
         .values(
             state="waiting",
+            integration_id=integration_id,
             revision_id=revision_id,
             lane_id=lane_id,
             maybe_written=maybe_written,
@@ -60,4 +68,8 @@ def wait_again(
 
 def cancel(connection: sa.Connection, delivery: int, now: datetime) -> None:
     """Waiting | rejected | doubtful → cancelled."""
-    connection.execute(deliveries.update().where(deliveries.c.id == delivery).values(state="cancelled", settled_at=now))
+    connection.execute(
+        deliveries.update()
+        .where(deliveries.c.id == delivery)
+        .values(state="cancelled", settled_at=now, code=None, field=None, reason=None)
+    )

@@ -289,7 +289,8 @@ attempts = sa.Table(
     sa.Column("event", sa.Text, nullable=False),
     sa.Column("code", Words, nullable=False),
     sa.Column("field", Words),
-    sa.Column("message", Words, nullable=False),
+    sa.Column("message", Words, nullable=False, comment="for operators"),
+    sa.Column("reason", JsonText, comment="{ja, en}, for admins"),
     comment="append-only; a success costs no row",
 )
 sa.Index("ix_attempts_delivery_id", attempts.c.delivery_id)

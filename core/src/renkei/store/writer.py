@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from renkei.store import afterwards
+
 T = TypeVar("T")
 Job = Callable[[sa.Connection], T]
 Begin = Callable[[], contextlib.AbstractContextManager[sa.Connection]]
@@ -135,7 +137,10 @@ class Writer:
             try:
                 with self.busy, self._begin() as connection:
                     begun = True
-                    return [job(connection) for job in jobs]
+                    afterwards.begin(connection)
+                    results = [job(connection) for job in jobs]
+                    afterwards.finish(connection)
+                    return results
             except DBAPIError as error:
                 if attempt < _RERUNS and getattr(error.orig, "sqlstate", None) in _RUN_AGAIN:
                     continue

@@ -25,7 +25,8 @@ def upgrade() -> None:
         sa.Column("event", sa.Text(), nullable=False),
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("field", sa.Text(), nullable=True),
-        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False, comment="for operators"),
+        sa.Column("reason", JSON, nullable=True, comment="{ja, en}, for admins"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
         comment="append-only; a success costs no row",
     )
