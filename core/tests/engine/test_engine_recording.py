@@ -81,7 +81,7 @@ contents = st.recursive(
 _numbers = iter(range(10**9))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     message=st.dictionaries(
         st.sampled_from(["subject", "body_text", "body_html", "from", "odd"]), contents, max_size=4

@@ -30,7 +30,7 @@ def test_scopes_and_windows_are_counted_apart(bench):
     assert bench.read(budgets.used, "s", "day", bench.now) == 3
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(-20, 20), max_size=15))
 def test_the_count_follows_what_is_taken_and_given_back_and_never_falls_below_nothing(bench, amounts):
     scope, expected = f"scope {next(_scopes)}", 0

@@ -248,7 +248,7 @@ class Books:
 _tenants = iter(range(10**9))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
 def test_the_ledger_adds_up_after_any_sequence_of_events(bench, played):
     books = Books(bench, f"tenant {next(_tenants)}")
