@@ -18,6 +18,7 @@ from renkei.cli.proposals import Proposal, mapping_of, propose, show_proposals
 from renkei.cli.scope import Scope
 
 if TYPE_CHECKING:
+    from renkei.engine.connections import Look
     from renkei.mapping import Mapping
 
 Inbox = Annotated[str, typer.Argument(help="The inbox.", show_default=False)]
@@ -77,10 +78,12 @@ def add(
     _not_both(mapping, suggest)
     options = pairs(option or (), "--option")
     triggers = choose_triggers(scope, inbox, channels, kinds, automatic, DEFAULT_TRIGGERS)
+    look = None
     if mapping is not None:
         rules = read_mapping(mapping)
     else:
-        proposals = _proposals(scope, inbox, connection, target, options, least, wanted, unwanted)
+        look = scope.engine.connections.look(scope.tenant, scope.actor, connection, target=target, options=options)
+        proposals = _proposals(scope, inbox, look, least, wanted, unwanted)
         if not scope.json:
             show_proposals(scope.out, proposals)
         rules = mapping_of(proposals)
@@ -93,6 +96,7 @@ def add(
         options=options,
         mapping=rules,
         triggers=triggers,
+        look=look,
     )
     show_integration(scope.out, made)
 
@@ -127,7 +131,10 @@ def edit(
         moves = connection is not None and connection != now.connection
         where = target or (None if moves else now.target)
         known = options if options is not None or moves else now.options
-        proposals = _proposals(scope, inbox, connection or now.connection, where, known, least, wanted, unwanted)
+        look = scope.engine.connections.look(
+            scope.tenant, scope.actor, connection or now.connection, target=where, options=known
+        )
+        proposals = _proposals(scope, inbox, look, least, wanted, unwanted)
         if not scope.json:
             show_proposals(scope.out, proposals)
         rules = mapping_of(proposals, str(now.rules.get("time_zone", "Asia/Tokyo")))
@@ -244,16 +251,14 @@ def _not_both(mapping: Path | None, suggest: bool) -> None:
 def _proposals(
     scope: Scope,
     inbox: str,
-    connection: str,
-    target: str | None,
-    options: dict[str, str] | None,
+    look: Look,
     least: float,
     wanted: list[str] | None,
     unwanted: list[str] | None,
 ) -> tuple[Proposal, ...]:
     engine = scope.engine
-    schema = engine.connections.fields(scope.tenant, scope.actor, connection, target=target, options=options)
-    backend = engine.connections.get(scope.tenant, scope.actor, connection).backend
+    schema = look.schema
+    backend = engine.connections.get(scope.tenant, scope.actor, look.connection).backend
     manifest = next(state.manifest for state in engine.backends() if state.id == backend and state.manifest)
     absent = [code for code in (*(wanted or ()), *(unwanted or ())) if schema.field(code) is None]
     if absent:

@@ -119,7 +119,8 @@ class Tour:
     def _map(self, manifest: Manifest) -> None:
         stage, engine = self._stage, self._engine
         stage.step(ja="マッピングを確認して完了する", en="Confirm the mapping, done")
-        schema = engine.connections.fields(TENANT, self._actor, self._connection)
+        look = engine.connections.look(TENANT, self._actor, self._connection)
+        schema = look.schema
         stage.say(
             ja=f"アプリの項目は {len(schema.fields)} 個です。提案されたルール:",
             en=f"The app has {len(schema.fields)} fields. The suggested rules:",
@@ -131,7 +132,7 @@ class Tour:
         if not stage.out.is_json:
             show_proposals(stage.out, proposals)
         made = engine.integrations.create(
-            TENANT, self._actor, INBOX, connection=self._connection, mapping=mapping_of(proposals)
+            TENANT, self._actor, INBOX, connection=self._connection, mapping=mapping_of(proposals), look=look
         )
         stage.say(
             ja=f"受信箱「{INBOX}」を「{made.target_label}」と連携しました。連携キーの項目は「{made.key_field}」です。"

@@ -1,7 +1,7 @@
 """The host's door: one object, `Renkei`."""
 
 from renkei.delivery import Policy, PolicyError
-from renkei.engine.connections import Connection, Refused
+from renkei.engine.connections import Connection, Look, Refused
 from renkei.engine.errors import (
     AnotherAccount,
     Declined,
@@ -38,6 +38,7 @@ __all__ = [
     "Integration",
     "IntegrationExists",
     "Ledger",
+    "Look",
     "NameTaken",
     "NotAllowed",
     "NotFound",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,6 +47,21 @@ class Connection:
     targets: tuple[Target, ...]
     created_at: datetime
     tested_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A target as it was discovered a moment ago, so that the next step of a form need not ask again.
+
+    Attributes:
+        options: of the target, as canonical JSON.
+        at: when the backend answered.
+    """
+
+    schema: TargetSchema
+    connection: str
+    options: str
+    at: datetime
 
 
 class Refused(RenkeiError):
@@ -270,14 +286,23 @@ class Connections:
             SettingsError: the options cannot be understood. NotFound: no target named, and there are several.
             Refused: the backend does not answer.
         """
+        return self.look(tenant, actor, name, target=target, options=options).schema
+
+    def look(
+        self, tenant: str, actor: str, name: str, *, target: str | None = None, options: Mapping[str, Any] | None = None
+    ) -> Look:
+        """The same, to be handed on to `integrations.create` within a minute. Raises what `fields` raises."""
         row, session = self._open(tenant, actor, name)
         chosen = self.choose_target(row, target)
+        parsed = session.backend.parse_options(options or {})
+        at = self._parts.now()
         try:
-            found = session.discover(chosen.id, session.backend.parse_options(options or {}))
+            found = session.discover(chosen.id, parsed)
         except BackendError as error:
             raise _refused(session.backend, name, error) from None
         # The account may know the target's name where discovery alone does not.
-        return found if chosen.label == chosen.id else found.model_copy(update={"label": chosen.label})
+        schema = found if chosen.label == chosen.id else found.model_copy(update={"label": chosen.label})
+        return Look(schema=schema, connection=name, options=canonical(parsed), at=at)
 
     def choose_target(self, row: Any, target: str | None) -> Target:
         """The target of that id; where none is named, the account's only one."""
@@ -337,6 +362,11 @@ class Connections:
                 )
 
         self._parts.store.write(job)
+
+
+def canonical(options: Settings) -> str:
+    """Options as the text that a lane is known by."""
+    return json.dumps(options.revealed(), sort_keys=True, separators=(",", ":"))
 
 
 def _open_lanes(connection: sa.Connection, connection_id: int, now: datetime) -> None:

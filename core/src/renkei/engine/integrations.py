@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from renkei.delivery.reasons import refused_at_the_door
 from renkei.delivery.rendering import Bindings, Canvas, render
-from renkei.engine.connections import Connections, Refused
+from renkei.engine.connections import Connections, Look, Refused, canonical
 from renkei.engine.errors import IntegrationExists, NotFound, NotPossible
 from renkei.engine.parts import Parts
 from renkei.mapping import (
@@ -36,6 +36,9 @@ from renkei.spec import (
 from renkei.store import connections, integrations, lanes, ledger
 from renkei.store.installation import delivery_key
 from renkei.store.integrations import Revision
+
+# From the mapping screen to "done": longer ago, and the target is looked at again.
+LOOK_LASTS = timedelta(minutes=1)
 
 Waiting = Literal["as_was", "new_settings"]
 
@@ -100,6 +103,7 @@ class Binding:
     target_label: str
     options: str
     schema: TargetSchema
+    seen_at: datetime
     mapping: Rules
     triggers: Triggers
     source: SourceSchema
@@ -127,6 +131,7 @@ class Integrations:
         target: str | None = None,
         options: Mapping[str, Any] | None = None,
         triggers: Triggers | None = None,
+        look: Look | None = None,
     ) -> Integration:
         """Bind the inbox; from this moment on its actions are synced.
 
@@ -136,6 +141,7 @@ class Integrations:
             target: one of those that `connections.targets` lists; may be left out where there is only one.
             options: of the target, as the backend's options model describes them.
             triggers: which channels and kinds; the helpdesk's usual ones if left out.
+            look: what `connections.look` found for the mapping screen; within a minute it is not asked again.
 
         Raises:
             IntegrationExists: the inbox has one; it is named. However many try at once, one succeeds.
@@ -147,7 +153,7 @@ class Integrations:
         if self._look_before:
             with parts.store.read() as reading:
                 self._refuse_second(reading, tenant, inbox)
-        binding = self._bind(tenant, inbox, connection, target, options, mapping, triggers)
+        binding = self._bind(tenant, inbox, connection, target, options, mapping, triggers, look)
 
         def job(writing: sa.Connection) -> None:
             now = parts.now()
@@ -385,6 +391,7 @@ class Integrations:
         options: Mapping[str, Any] | None,
         mapping: Rules | Mapping[str, Any],
         triggers: Triggers | None,
+        look: Look | None = None,
     ) -> Binding:
         with self._parts.store.read() as reading:
             row = self._connections.row(reading, tenant, name)
@@ -394,7 +401,11 @@ class Integrations:
         parsed = session.backend.parse_options(options or {})
         rules = mapping if isinstance(mapping, Rules) else Rules.parse(mapping)
         source = self._parts.host.source_fields(tenant, inbox)
-        schema = self._ask(name, session, lambda: session.discover(chosen.id, parsed))
+        seen_at = self._parts.now()
+        if look is not None and _still_good(look, name, chosen.id, canonical(parsed), seen_at):
+            schema, seen_at = look.schema, look.at
+        else:
+            schema = self._ask(name, session, lambda: session.discover(chosen.id, parsed))
         manifest = session.backend.manifest
         if chosen.label != chosen.id:
             # The name that people know, where the account knows it and discovery does not.
@@ -408,8 +419,9 @@ class Integrations:
             target_id=chosen.id,
             # The backend's own name for it where discovery knows one, else what the account was told with.
             target_label=chosen.label if chosen.label != chosen.id else schema.label,
-            options=json.dumps(parsed.revealed(), sort_keys=True, separators=(",", ":")),
+            options=canonical(parsed),
             schema=schema,
+            seen_at=seen_at,
             mapping=rules,
             triggers=triggers or DEFAULT_TRIGGERS,
             source=source,
@@ -434,7 +446,9 @@ class Integrations:
             label=binding.target_label,
             options=binding.options,
         )
-        lanes.adopt_schema(writing, lane, binding.schema.model_dump(mode="json"), binding.schema.fingerprint, now)
+        lanes.adopt_schema(
+            writing, lane, binding.schema.model_dump(mode="json"), binding.schema.fingerprint, binding.seen_at
+        )
         number = integrations.revise(
             writing,
             integration,
@@ -470,6 +484,11 @@ class Integrations:
             return True
         counted = ledger.of_integration(reading, row.id)
         return counted.get("rejected", 0) > 0 and counted.get("delivered", 0) == 0
+
+
+def _still_good(look: Look, connection: str, target: str, options: str, now: datetime) -> bool:
+    same = (look.connection, look.schema.target, look.options) == (connection, target, options)
+    return same and timedelta(0) <= now - look.at < LOOK_LASTS
 
 
 def _with_rules(revision: Revision, mapping: Rules | Mapping[str, Any]) -> Revision:
