@@ -9,7 +9,7 @@ from renkei.spec import ENTRY_POINT_GROUP, CapabilityState, Manifest
 from renkei_kintone import backend
 from renkei_kintone.meanings import MEANINGS
 
-# FACTS of the API that a client with an add-only token can meet; each needs a sentence for the admin.
+# Codes of the API that a client with an add-only token can meet; each needs a sentence for the admin.
 # fmt: off
 CODES = [
     "CB_AU01", "CB_WA01", "GAIA_IA02", "GAIA_AP15", "GAIA_NO01", "GAIA_DA03",

@@ -12,6 +12,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -236,10 +237,24 @@ def _on_sqlite_connect(connection: sqlite3.Connection, _record: Any) -> None:
     cursor = connection.cursor()
     # The busy timeout stands before journal_mode: changing the mode takes a lock that another opener may hold.
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _switch_to_wal(cursor)
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
+    """Where several open a new file at once, SQLite refuses the switch without waiting, whatever the timeout."""
+    ends = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > ends:
+                raise
+            time.sleep(0.005)
+        else:
+            return
 
 
 def _on_sqlite_begin(connection: sa.Connection) -> None:

@@ -1,4 +1,4 @@
-"""The tables. One word, one meaning: the names are DESIGN's, and nothing here is special to one database."""
+"""The tables. One word, one meaning: the names are the glossary's, and nothing here is special to one database."""
 
 from __future__ import annotations
 
