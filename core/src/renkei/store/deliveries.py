@@ -119,7 +119,9 @@ def mark(connection: sa.Connection, lease: Lease, rows: Sequence[Waiting], now: 
         return []
     rendered = {row.id: row.revision_id for row in rows}
     found = connection.execute(_still_waiting, {"ids": list(rendered), "lane": lease.lane_id})
-    waiting = [row.id for row in found if row.revision_id == rendered[row.id]]
+    unchanged = {row.id for row in found if row.revision_id == rendered[row.id]}
+    # In the order given: a database answers in any.
+    waiting = [row.id for row in rows if row.id in unchanged]
     if waiting:
         connection.execute(_mark, {"ids": waiting, "holder": lease.fence, "now": now})
     return waiting
