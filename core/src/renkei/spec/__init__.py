@@ -4,6 +4,7 @@ Depends on pluggy, pydantic and httpx alone. What is not exported here does not 
 """
 
 from renkei.spec.context import Clock, Context, json_answer
+from renkei.spec.deprecation import RenkeiDeprecationWarning
 from renkei.spec.errors import (
     AuthenticationFailed,
     BackendError,
@@ -18,6 +19,7 @@ from renkei.spec.errors import (
     Unavailable,
 )
 from renkei.spec.fields import Choice, Field, FieldType, LengthUnit, Reference, TargetSchema, fingerprint_of
+from renkei.spec.fitting import digits_of, misfit, problems
 from renkei.spec.frozen import Answer, FrozenDict, FrozenMap, Model, freeze
 from renkei.spec.hooks import (
     ASYNC_HOOKS,
@@ -81,6 +83,7 @@ from renkei.spec.requests import (
     WireRecord,
     carrying,
 )
+from renkei.spec.sending import chunks, retry_after
 from renkei.spec.settings import NoOptions, SettingProblem, Settings, setting
 from renkei.spec.text import LANGUAGES, Language, Problem, Text
 from renkei.spec.values import FileRef, Value
@@ -141,6 +144,7 @@ __all__ = [
     "RefreshRequest",
     "Refusal",
     "Rejected",
+    "RenkeiDeprecationWarning",
     "RenkeiError",
     "SchemaDrift",
     "Scope",
@@ -166,15 +170,20 @@ __all__ = [
     "WireRecord",
     "authenticate",
     "carrying",
+    "chunks",
     "describe",
+    "digits_of",
     "discover",
     "fingerprint_of",
     "freeze",
     "json_answer",
     "list_targets",
     "map",
+    "misfit",
+    "problems",
     "push",
     "refresh",
+    "retry_after",
     "setting",
     "upgrade",
     "verify",
