@@ -23,7 +23,8 @@ INWARDS = [
     "::", "::127.0.0.1", "::8.8.8.8", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "64:ff9b::a00:1", "64:ff9b:1::1",
     "100::1", "2001::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:2::1", "2001:10::1", "2001:20::1",
     "2001:db8::1", "2002:a00:1::", "2002:808:808::", "3fff::1", "5f00::1", "fc00::1", "fd00:ec2::254", "fe80::1",
-    "fe80::1%eth0", "fec0::1", "ff02::1", "ff0e::1", "4000::1", "not-an-address",
+    "fe80::1%eth0", "fec0::1", "feff::1", "fd20:ce::254", "ff02::1", "ff0e::1", "4000::1",
+    "100.100.100.200", "168.63.129.16", "192.0.0.192", "100.127.255.255", "not-an-address",
 ]  # fmt: skip
 
 PUBLIC = ["8.8.8.8", "1.1.1.1", "103.79.14.1", "2606:4700:4700::1111", "2001:4860:4860::8888", "2400:cb00::1"]
@@ -54,10 +55,13 @@ def test_what_is_public_is_global_unicast(address):
         assert not address.is_multicast
 
 
-@pytest.mark.parametrize(
-    "host",
-    ["127.0.0.1", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.1", "::1", "a.0x7F", "1.2.3.4.", "a.1"],
-)
+NUMBERS = [
+    "127.0.0.1", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.1", "::1", "a.0x7F", "1.2.3.4.", "a.1",
+    "0", "0x", "017700000001", "127.0.1", "0xa9fea9fe", "::ffff:7f00:1", "[::1]", "1.2.3.4.5",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", NUMBERS)
 def test_a_number_in_any_notation_is_an_address(host):
     assert is_literal(host)
 
@@ -88,6 +92,8 @@ def test_hosts_of_the_manifest_are_admitted(url):
         "https://sub.api.acme.example/",
         "https://a.crm.example:8443/",
         "https://a.crm.example:80/",
+        "https://a.crm.example:0/",
+        "https://a.crm.example:65535/",
         "https://user:word@a.crm.example/",
         "https://user@a.crm.example/",
         "https://a.crm.example./",
@@ -149,6 +155,34 @@ def resolving(*addresses):
 def test_a_name_with_one_address_that_is_not_public_is_not_connected(addresses):
     with pytest.raises(AddressRefused, match=r"'a\.crm\.example' leads to an address that is not public"):
         connect(PinnedNetwork(ALLOWED, resolver=resolving(*addresses)), "a.crm.example")
+
+
+@pytest.mark.parametrize("address", [address for address in INWARDS if address != "not-an-address"])
+def test_a_name_that_leads_inwards_is_not_connected_wherever_it_leads(address):
+    network = PinnedNetwork(ALLOWED, resolver=resolving(address))
+
+    with pytest.raises(AddressRefused) as refused:
+        connect(network, "a.crm.example")
+    assert address not in str(refused.value)  # what the inside looks like is nobody's business
+
+
+def test_a_name_that_comes_to_lead_elsewhere_is_judged_anew_for_each_connection(serving):
+    async def serve(server, head, writer): ...
+
+    server = serving(serve)
+    answers = iter([["127.0.0.1"], ["127.0.0.2"], ["127.0.0.1", "10.0.0.1"], ["127.0.0.1"]])
+
+    async def rebinds(host, port):
+        return next(answers)
+
+    patterns, networks = read_self_hosted([f"a.crm.example:{server.port}", "127.0.0.1/32"])
+    network = PinnedNetwork(AllowedHosts(named=(), operators=patterns, networks=networks), resolver=rebinds)
+
+    assert connect(network, "a.crm.example", server.port) == "127.0.0.1"
+    for _ in range(2):
+        with pytest.raises(AddressRefused):
+            connect(network, "a.crm.example", server.port)
+    assert connect(network, "a.crm.example", server.port) == "127.0.0.1"
 
 
 def test_the_judged_address_is_connected_and_the_name_is_not_asked_again(serving):

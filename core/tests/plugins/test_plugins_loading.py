@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from renkei.plugins.scan import find_claims
+
 GOOD = """
 from datetime import timedelta
 from renkei import spec
@@ -253,10 +255,20 @@ def test_a_damaged_distribution_does_not_hide_the_others(site):
     nameless = site.folder / "nameless-1.dist-info"
     nameless.mkdir()
     (nameless / "entry_points.txt").write_text("[renkei.backends.v1]\nnameless = x\n")
+    site.install("binary", "raise SystemExit(1)")
+    (site.folder / "binary-1.0.dist-info" / "METADATA").write_bytes(b"\xff\xfe\x00")
     found = {id: state for id, state, *_ in states(site)}
 
     assert found.pop("good") == "ready"
     assert found == {}
+
+
+def test_entry_points_that_cannot_be_read_hide_those_of_no_other(site, monkeypatch):
+    site.good("good")
+    site.install("unreadable", "raise SystemExit(1)", points=["unreadable"])
+    monkeypatch.setattr(sys, "path", [str(site.folder)])  # in this process: pydantic reads them too, at its import
+
+    assert [claim.id for claim in find_claims()] == ["good"]
 
 
 def test_strict_is_fatal_for_what_is_installed_too(site):

@@ -30,6 +30,9 @@ def test_a_given_module_is_ready_with_its_own_version(toolbox):
         ({"spec": "one"}, "broken", "spec range cannot be read"),
         ({"hosts": ()}, "broken", "names no hosts"),
         ({"hosts": ("10.0.0.1",)}, "broken", "is an address"),
+        ({"hosts": ("0x7f.1",)}, "broken", "is an address"),
+        ({"hosts": ("*.0.0.1",)}, "broken", "is an address"),
+        ({"id": "other", "spec": ">=2,<3"}, "incompatible", "written for spec >=2,<3"),
     ],
 )
 def test_a_manifest_is_held_to_its_word(toolbox, changes, state, reason):

@@ -7,7 +7,6 @@ import pluggy
 import pytest
 
 from renkei import spec
-from renkei.plugins.versions import includes
 from renkei.plugins.vetting import HOOKS, vet
 
 
@@ -173,29 +172,3 @@ def _copy(function):
 
     copy.__name__ = function.__name__
     return copy
-
-
-@pytest.mark.parametrize(
-    ("specifier", "version", "expected"),
-    [
-        (">=1.0,<2", "1.0", True),
-        (">=1.0,<2", "1.7", True),
-        (">=1.0,<2", "2.0", False),
-        (">=1.1", "1.0", False),
-        ("==1", "1.0", True),
-        ("!=1.0", "1", False),
-        ("~=1.2", "1.9", True),
-        ("~=1.2", "2.0", False),
-        ("~=1.2.1", "1.3", False),
-        (">1.9", "1.10", True),
-        ("<=1.0", "1.0.1", False),
-    ],
-)
-def test_version_ranges_mean_what_they_say(specifier, version, expected):
-    assert includes(specifier, version) is expected
-
-
-@pytest.mark.parametrize("specifier", ["", "1.0", ">=", ">=1.0,", ">=1.x", "^1", "~=1", ">=1.0;<2"])
-def test_a_range_that_cannot_be_read_is_an_error(specifier):
-    with pytest.raises(ValueError, match=r"needs at least|is not a version range"):
-        includes(specifier, "1.0")

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def show_backends(scope: Scope) -> None:
-    """List every backend found, with its state and the reason where it is not ready."""
+    """List every backend found, with its state, why it is not ready, and what its plugin must soon stop using."""
     found = [describe(state) for state in scope.engine.backends()]
     if scope.json:
         scope.out.document(found)
@@ -32,7 +32,9 @@ def show_backends(scope: Scope) -> None:
         return
     japanese = scope.language == "ja"
     headings = (
-        ("ID", "名前", "状態", "配布物", "理由") if japanese else ("id", "name", "state", "distribution", "reason")
+        ("ID", "名前", "状態", "配布物", "理由・注意")
+        if japanese
+        else ("id", "name", "state", "distribution", "reason or note")
     )
     scope.out.table(headings, [_row(entry, scope.language) for entry in found])
 
@@ -49,10 +51,11 @@ def describe(state: BackendState) -> dict[str, Any]:
         "entry_point": state.entry_point,
         "name": manifest.name if manifest else None,
         "capabilities": dict(manifest.capabilities) if manifest else {},
+        "notes": list(state.notes),
     }
 
 
 def _row(entry: dict[str, Any], language: str) -> tuple[object, ...]:
     name = entry["name"].in_(language) if entry["name"] else ""
     where = f"{entry['distribution'] or entry['entry_point']} {entry['version']}".strip()
-    return entry["id"], name, entry["state"], where, entry["reason"]
+    return entry["id"], name, entry["state"], where, "\n".join([entry["reason"], *entry["notes"]]).strip()

@@ -245,7 +245,7 @@ class Lane:
         """Whether there are newer credentials than those that failed: then the lane goes on with them."""
         try:
             return self.session.renew()
-        except (BackendError, PluginFault):
+        except (BackendError, PluginFault, SettingsError):  # the last: a newer version of the plugin stored them
             return False
 
     def faulted(self, fault: PluginFault) -> NoReturn:

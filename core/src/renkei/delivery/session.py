@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
+from renkei.delivery.stored import settings_of
 from renkei.plugins import Backend, Call
 from renkei.spec import (
     Account,
@@ -18,12 +19,10 @@ from renkei.spec import (
     Credentials,
     DiscoverRequest,
     FileRef,
-    FrozenDict,
     RefreshRequest,
     Settings,
     TargetSchema,
     Unavailable,
-    UpgradeRequest,
     VerifyReport,
     VerifyRequest,
 )
@@ -42,7 +41,8 @@ class Session:
 
     Raises (on construction):
         VaultError: the secrets cannot be opened.
-        SettingsError: they do not fit this version of the plugin.
+        SettingsError: the settings do not fit this version of the plugin, or were stored by a newer one.
+        PluginFault: the plugin's settings model breaks down.
     """
 
     def __init__(
@@ -60,10 +60,7 @@ class Session:
     def _load(self) -> None:
         with self._store.read() as connection:
             self.sealed = connections.open_sealed(connection, self._store.vault, self.connection_id)
-        raw = self.sealed.settings
-        if self.sealed.plugin_version != self.backend.version and self.backend.manifest.supports("upgrade"):
-            raw = _upgraded(self.backend, self.sealed.plugin_version, self.sealed.settings)
-        self.settings: Settings = self.backend.parse_settings(raw)
+        self.settings: Settings = settings_of(self.backend, self.sealed)
         self.credentials = load_credentials(self.sealed.credentials)
 
     @property
@@ -202,15 +199,3 @@ def load_credentials(data: dict[str, Any] | None) -> Credentials | None:
     return Credentials(
         values={name: SecretStr(secret) for name, secret in data["values"].items()}, expires_at=expires_at
     )
-
-
-def _upgraded(backend: Backend, from_version: str, settings: dict[str, Any]) -> dict[str, Any]:
-    secret = secret_names(backend)
-    public = {name: value for name, value in settings.items() if name not in secret}
-    upgraded = backend.upgrade(UpgradeRequest(kind="settings", from_version=from_version, data=FrozenDict(public)))
-    return {**dict(upgraded.data), **{name: value for name, value in settings.items() if name in secret}}
-
-
-def secret_names(backend: Backend) -> frozenset[str]:
-    """Names of the settings that are secret."""
-    return backend.manifest.settings.secret_fields()

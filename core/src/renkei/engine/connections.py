@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from renkei.delivery.reasons import refused_at_the_door
 from renkei.delivery.session import Session, dump_credentials
+from renkei.delivery.stored import settings_to_renew
 from renkei.engine.errors import AnotherAccount, InUse, NameTaken, NotFound
 from renkei.engine.parts import Parts, named
 from renkei.plugins import Backend, Call
@@ -199,7 +200,7 @@ class Connections:
             stored = connections.open_sealed(connection, parts.store.vault, row.id)
         parts.entitled_only(tenant, row.backend)
         plugin = parts.registry.backend(row.backend)
-        parsed = plugin.parse_settings({**stored.settings, **settings})
+        parsed = plugin.parse_settings({**settings_to_renew(plugin, stored), **settings})
         account = self._prove(plugin, name, parsed)
         if account.id != row.account_id:
             raise _another(name, row.account_label, account.label)

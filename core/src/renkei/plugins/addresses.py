@@ -25,6 +25,7 @@ _NOT_A_PLACE: Final[tuple[Network, ...]] = (
     ipaddress.IPv6Network("3fff::/20"),  # documentation
     ipaddress.IPv4Network("0.0.0.0/8"),  # this host
     ipaddress.IPv4Network("100.64.0.0/10"),  # carrier-grade NAT
+    ipaddress.IPv4Network("168.63.129.16/32"),  # Azure's host, metadata and keys, reached from its machines alone
     ipaddress.IPv4Network("192.0.0.0/24"),  # protocol assignments; newer Pythons call two of them global
     ipaddress.IPv4Network("192.88.99.0/24"),  # 6to4 relays
     ipaddress.IPv4Network("198.18.0.0/15"),  # benchmarks

@@ -248,6 +248,14 @@ class GuardedClient(httpx.AsyncClient):
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
         )
 
+    def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
+        """Make a request; what is no URL, such as one with a host in octal, is refused like one that is not allowed."""
+        try:
+            return super().build_request(method, url, **options)
+        except httpx.InvalidURL:
+            pass  # its text repeats the URL
+        raise Unavailable("refused", f"Not sent: the URL of a {method} cannot be read.")
+
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send *request*; `follow_redirects=True` is not honoured."""
         return await super().send(request, **{**options, "follow_redirects": False})

@@ -77,7 +77,7 @@ class AllowedHosts:
             raise Refused(f"a user name or password in the URL of {host!r} is not allowed; use a header")
         if not _NAME.fullmatch(host) or is_literal(host):
             raise Refused(f"{host!r} is not a plain host name")
-        port = url.port or _PORT
+        port = _PORT if url.port is None else url.port
         if not any(pattern.admits(host, port) for pattern in (*self.named, *self.operators)):
             where = host if port == _PORT else f"{host}:{port}"
             raise Refused(f"{where!r} is not among the hosts that this backend may reach")

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 from types import ModuleType
 
 import pluggy
 from pydantic import ValidationError
 
+from renkei.plugins.addresses import is_literal
 from renkei.plugins.faults import name_exception
 from renkei.plugins.loading import LoadFailure
-from renkei.plugins.versions import includes
+from renkei.plugins.versions import require_spec
 from renkei.plugins.vetting import hooks_of, vet
-from renkei.spec import OPTIONAL_HOOKS, PROJECT, SPEC_VERSION, BackendHooks, Manifest
-
-
-class Incompatible(LoadFailure):
-    """Nothing is wrong with the plugin, but it was written for another version of the spec."""
+from renkei.spec import OPTIONAL_HOOKS, PROJECT, BackendHooks, Manifest
 
 
 def register(module: ModuleType, id: str, *, own_package: bool) -> pluggy.PluginManager:
@@ -58,10 +54,10 @@ def describe(manager: pluggy.PluginManager, module: ModuleType, id: str, version
         raise LoadFailure(
             "crm_describe answered differently the second time: build the manifest once, at import, and return it."
         )
+    require_spec(first)  # first: a manifest for another spec cannot be held to the rules of this one
     problems = [*_identity(first, id, version), *_hosts(first), *_capabilities(first, hooks_of(module))]
     if problems:
         raise LoadFailure(" ".join(problems))
-    _require_spec(first)
     return first
 
 
@@ -105,16 +101,8 @@ def _hosts(manifest: Manifest) -> list[str]:
     return [
         f"The manifest's host {host!r} is an address; hosts are names, and addresses are judged when connecting."
         for host in manifest.hosts
-        if _is_address(host)
+        if is_literal(host.removeprefix("*."))
     ]
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _capabilities(manifest: Manifest, hooks: frozenset[str]) -> list[str]:
@@ -127,15 +115,3 @@ def _capabilities(manifest: Manifest, hooks: frozenset[str]) -> list[str]:
         if not manifest.supports(capability) and hook in hooks:
             problems.append(f"There is a {hook}, but the manifest says that {capability!r} is {state}.")
     return problems
-
-
-def _require_spec(manifest: Manifest) -> None:
-    try:
-        fits = includes(manifest.spec, SPEC_VERSION)
-    except ValueError as error:
-        raise LoadFailure(f"The manifest's spec range cannot be read: {error}.") from None
-    if not fits:
-        raise Incompatible(
-            f"It is written for spec {manifest.spec}, and this renkei has spec {SPEC_VERSION}: "
-            "install versions of both that fit each other."
-        )

@@ -8,6 +8,7 @@ from typing import Any
 
 from stevedore.named import NamedExtensionManager
 
+from renkei import spec
 from renkei.plugins.faults import name_exception
 
 
@@ -70,7 +71,10 @@ def _sentence(entry_point: EntryPoint, error: BaseException) -> str:
     # At import there are no settings and no records yet, so the message can hold none and the author needs it.
     said = " ".join(str(error).split())[:200]
     detail = f" ({said})" if said else ""
-    return (
-        f"Importing {entry_point.value!r} {name_exception(error)}{detail}. "
-        "A plugin's import must only define it: mend the error, and move what it does into the hooks."
-    )
+    what = f"Importing {entry_point.value!r} {name_exception(error)}{detail}."
+    if isinstance(error, ImportError) and error.name == spec.__name__:
+        return (
+            f"{what} This renkei has spec {spec.SPEC_VERSION}, without that name: install a version of the plugin for "
+            "it, or a newer renkei; its author says which ones fit in the distribution's requirement on renkei."
+        )
+    return f"{what} A plugin's import must only define it: mend the error, and move what it does into the hooks."

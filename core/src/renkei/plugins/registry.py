@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import ssl
 import threading
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from types import ModuleType
 
 import httpx
@@ -23,7 +25,7 @@ from renkei.plugins.loops import LoopThread
 from renkei.plugins.pinning import PinnedNetwork, PinnedTransport
 from renkei.plugins.pools import Pools, Wrapped
 from renkei.plugins.routes import read_routes
-from renkei.spec import Clock, Manifest
+from renkei.spec import Clock, Manifest, RenkeiDeprecationWarning
 
 WrapTransport = Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
 
@@ -33,7 +35,7 @@ class LoadState(StrEnum):
 
     READY = "ready"
     DISABLED = "disabled"  # the operator said so; nothing of it was imported
-    INCOMPATIBLE = "incompatible"  # written for another version of the spec
+    INCOMPATIBLE = "incompatible"  # written for another renkei, another spec, or hooks of another major
     BROKEN = "broken"
     DUPLICATE = "duplicate"  # claimed by several; none of them was imported
 
@@ -50,6 +52,7 @@ class BackendState:
         version: of the distribution, where known.
         entry_point: the module.
         manifest: where it could describe itself.
+        notes: what is still accepted and will not be; a sentence each, for its author.
     """
 
     id: str
@@ -59,11 +62,16 @@ class BackendState:
     version: str
     entry_point: str
     manifest: Manifest | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Candidate:
-    """A claim from an entry point or a module given directly, before anything of it is trusted."""
+    """A claim from an entry point or a module given directly, before anything of it is trusted.
+
+    Attributes:
+        elsewhere: why it cannot be meant, where it is for hooks of another major. Such a claim rivals nobody.
+    """
 
     id: str
     load: Callable[[], ModuleType]
@@ -71,11 +79,14 @@ class _Candidate:
     version: str
     entry_point: str
     given: bool
+    elsewhere: str = ""
 
     def __str__(self) -> str:
         return f"{self.distribution} {self.version}" if self.distribution else f"the module {self.entry_point} given"
 
-    def state(self, state: LoadState, reason: str, manifest: Manifest | None = None) -> BackendState:
+    def state(
+        self, state: LoadState, reason: str, manifest: Manifest | None = None, notes: tuple[str, ...] = ()
+    ) -> BackendState:
         return BackendState(
             id=self.id,
             state=state,
@@ -84,6 +95,7 @@ class _Candidate:
             version=self.version or (manifest.version if manifest else ""),
             entry_point=self.entry_point,
             manifest=manifest,
+            notes=notes,
         )
 
 
@@ -197,34 +209,38 @@ class Registry:
     def _load(self, id: str) -> tuple[BackendState, ...]:
         if id not in self._states:
             self._states[id] = tuple(self._judge(id, self._claims()[id]))
+            for state in self._states[id]:  # only now: a host that makes errors of warnings gets each error once
+                _warn(state)
         return self._states[id]
 
     def _judge(self, id: str, candidates: list[_Candidate]) -> Iterator[BackendState]:
-        active = []
-        for candidate in candidates:
-            if id in self._disabled and not candidate.given:
+        aside = [candidate for candidate in candidates if self._is_disabled(candidate) or candidate.elsewhere]
+        rivals = [candidate for candidate in candidates if candidate not in aside]
+        if len(rivals) == 1:
+            yield self._load_one(rivals[0])
+        else:
+            yield from _duplicates(id, rivals)
+        for candidate in aside:
+            if self._is_disabled(candidate):
                 yield candidate.state(LoadState.DISABLED, "The operator has disabled it.")
             else:
-                active.append(candidate)
-        if len(active) == 1:
-            yield self._load_one(active[0])
-            return
-        names = " and ".join(str(candidate) for candidate in active)
-        for candidate in active:
-            yield candidate.state(
-                LoadState.DUPLICATE,
-                f"The id {id!r} is claimed by {names}; none is loaded. Uninstall all but one.",
-            )
+                yield candidate.state(LoadState.INCOMPATIBLE, candidate.elsewhere)
+
+    def _is_disabled(self, candidate: _Candidate) -> bool:
+        return candidate.id in self._disabled and not candidate.given
 
     def _load_one(self, candidate: _Candidate) -> BackendState:
-        from renkei.plugins.introduction import Incompatible, describe, register
+        from renkei.plugins.deprecations import notes_on
+        from renkei.plugins.introduction import describe, register
         from renkei.plugins.loading import LoadFailure
+        from renkei.plugins.versions import Incompatible
 
         try:
             module = candidate.load()
             manager = register(module, candidate.id, own_package=not candidate.given)
             version = None if candidate.given else candidate.version
             manifest = describe(manager, module, candidate.id, version)
+            notes = notes_on(module, manifest)
         except Incompatible as failure:
             return candidate.state(LoadState.INCOMPATIBLE, str(failure))
         except LoadFailure as failure:
@@ -242,7 +258,7 @@ class Registry:
             loop=self._loop_for(manifest, hosts),
             clock=self._clock,
         )
-        return candidate.state(LoadState.READY, "", manifest)
+        return candidate.state(LoadState.READY, "", manifest, notes)
 
     def _loop_for(self, manifest: Manifest, hosts: AllowedHosts) -> LoopThread:
         routed = frozenset((route.host, route.port) for route in self._routes.values())
@@ -270,20 +286,42 @@ class Registry:
 
 
 def _installed() -> Iterator[_Candidate]:
-    # Late, because the scan and stevedore cost what `renkei --help` need not pay.
+    # Late, because the scan, packaging and stevedore cost what `renkei --help` need not pay.
     from renkei.plugins.loading import load
-    from renkei.plugins.scan import find_claims
+    from renkei.plugins.scan import Claim, find_all_claims
+    from renkei.plugins.versions import other_major, require_renkei
 
-    for claim in find_claims():
+    def load_fitting(claim: Claim) -> ModuleType:
+        require_renkei(claim)
+        return load(claim.entry_point)
+
+    for claim in find_all_claims():
         yield _Candidate(
             id=claim.id,
-            load=lambda entry_point=claim.entry_point: load(entry_point),  # type: ignore[misc]  # bound per claim
+            load=partial(load_fitting, claim),
             distribution=claim.distribution,
             version=claim.version,
             entry_point=claim.entry_point.value,
             given=False,
+            elsewhere="" if claim.is_ours else other_major(claim),
         )
 
 
 def _given(id: str, module: ModuleType) -> _Candidate:
     return _Candidate(id=id, load=lambda: module, distribution="", version="", entry_point=module.__name__, given=True)
+
+
+def _duplicates(id: str, rivals: list[_Candidate]) -> Iterator[BackendState]:
+    names = " and ".join(str(rival) for rival in rivals)
+    for rival in rivals:
+        yield rival.state(
+            LoadState.DUPLICATE, f"The id {id!r} is claimed by {names}; none is loaded. Uninstall all but one."
+        )
+
+
+def _warn(state: BackendState) -> None:
+    """Warn of what a plugin uses and soon may not, as if its own module did: its author's tests then show it."""
+    where = state.entry_point.partition(":")[0]
+    for note in state.notes:
+        text = f"Backend {state.id!r}, {state.distribution or where} {state.version}: {note}"
+        warnings.warn_explicit(text, RenkeiDeprecationWarning, filename=where, lineno=1, module=where)

@@ -1,56 +1,106 @@
-"""Version ranges such as `>=1.0,<2`, as far as a manifest's `spec` needs them.
-
-`packaging` would read them too, but `renkei` does not otherwise depend on it, and spec versions are plain numbers.
+"""Whether a plugin is meant for this renkei. Three questions, the first two before anything of it is imported:
+has it entry points for our hooks' major, does the installed renkei lie in what its distribution requires, and does
+our spec lie in the range that its manifest names.
 """
 
 from __future__ import annotations
 
-import operator
 import re
-from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 
-Number = tuple[int, ...]
+from packaging.requirements import Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
-_CLAUSE = re.compile(r"\s*(>=|<=|==|!=|~=|>|<)\s*(\d+(?:\.\d+)*)\s*")
-_COMPARE: dict[str, Callable[[Number, Number], bool]] = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    "==": operator.eq,
-    "!=": operator.ne,
-    ">": operator.gt,
-    "<": operator.lt,
-}
+from renkei.plugins.loading import LoadFailure
+from renkei.plugins.scan import MAJOR, Claim
+from renkei.spec import SPEC_VERSION, Manifest
+
+_CORE = "renkei"
+_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
-def includes(specifier: str, version: str) -> bool:
-    """Whether *version* lies in *specifier*.
+class Incompatible(LoadFailure):
+    """Nothing is wrong with the plugin, but it was written for another renkei."""
+
+
+def other_major(claim: Claim) -> str:
+    """The sentence for a claim that is not for our hooks."""
+    offered = " and ".join(claim.majors)
+    return (
+        f"It is written for hooks {offered}; this renkei has {MAJOR}. Nothing of it was imported: install a version of "
+        f"{claim.distribution} for {MAJOR}, or a renkei that has {offered}."
+    )
+
+
+def require_renkei(claim: Claim) -> None:
+    """Hold the installed renkei against what the claim's distribution requires. Imports nothing of it.
+
+    A distribution that requires no renkei is not refused: its manifest decides, after the import. Neither is any
+    where renkei itself was not installed as a distribution, so that its version is not known.
 
     Raises:
-        ValueError: the specifier is not a comma-separated list of `>=`, `<=`, `==`, `!=`, `~=`, `>`, `<` and plain
-            dotted numbers.
+        Incompatible: the installed version is not among those required.
+        LoadFailure: a requirement on renkei cannot be read.
     """
-    return all(_holds(clause, _number(version)) for clause in specifier.split(","))
+    installed = _installed()
+    if installed is None:
+        return
+    wanted = _required(claim)
+    # Whoever has installed a pre-release means it: 0.3.0rc1 fits >=0.2, though it does not fit >=0.3 or <0.3.
+    if not wanted.contains(installed, prereleases=True):
+        raise Incompatible(
+            f"{claim.distribution} {claim.version} requires {_CORE} {wanted}, and {_CORE} {installed} is installed: "
+            "install versions of both that fit each other. Nothing of it was imported."
+        )
 
 
-def _holds(clause: str, version: Number) -> bool:
-    match = _CLAUSE.fullmatch(clause)
-    if match is None:
-        raise ValueError(f"{clause.strip()!r} is not a version range; write for example '>=1.0,<2'")
-    sign, bound = match[1], _number(match[2])
-    if sign == "~=":
-        if len(match[2].split(".")) < 2:
-            raise ValueError(f"{clause.strip()!r} needs at least two numbers, as in '~=1.0'")
-        kept = len(match[2].split(".")) - 1
-        return version >= bound and _pad(version, kept)[:kept] == _pad(bound, kept)[:kept]
-    return _COMPARE[sign](version, bound)
+def require_spec(manifest: Manifest) -> None:
+    """Hold our spec against the range in *manifest*.
+
+    Raises:
+        Incompatible: it lies outside.
+        LoadFailure: the range cannot be read.
+    """
+    try:
+        wanted = SpecifierSet(manifest.spec)
+    except InvalidSpecifier:
+        wanted = SpecifierSet()
+    if not list(wanted):  # an empty range would admit every spec there will ever be
+        raise LoadFailure(
+            f"The manifest's spec range cannot be read: {manifest.spec!r} is not a version range; "
+            "write for example '>=1.0,<2'."
+        )
+    if not wanted.contains(SPEC_VERSION, prereleases=True):
+        raise Incompatible(
+            f"It is written for spec {manifest.spec}, and this renkei has spec {SPEC_VERSION}: "
+            "install versions of both that fit each other."
+        )
 
 
-def _number(text: str) -> Number:
-    parts = [int(part) for part in text.split(".")]
-    while len(parts) > 1 and parts[-1] == 0:  # 1.0 and 1 are the same version
-        parts.pop()
-    return tuple(parts)
+def _installed() -> Version | None:
+    try:
+        return Version(version(_CORE))
+    except (PackageNotFoundError, InvalidVersion, TypeError):  # TypeError: metadata without a version
+        return None
 
 
-def _pad(number: Number, length: int) -> Number:
-    return number + (0,) * (length - len(number))
+def _required(claim: Claim) -> SpecifierSet:
+    """All ranges that the distribution puts on renkei, joined. An extra's are its user's choice and do not count."""
+    wanted = SpecifierSet()
+    for line in claim.requires:
+        name = _NAME.match(line)
+        if name is None or canonicalize_name(name[1]) != _CORE:
+            continue  # what else a plugin asks for is not ours to judge
+        try:
+            requirement = Requirement(line)
+            counts = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        except ValueError:  # also a marker that asks for what no environment has
+            raise LoadFailure(
+                f"{claim.distribution} {claim.version} has a requirement on {_CORE} that cannot be read: {line!r}; "
+                f"write for example '{_CORE}>=0.1,<1'. Nothing of it was imported."
+            ) from None
+        if counts:
+            wanted &= requirement.specifier
+    return wanted

@@ -104,7 +104,9 @@ def _check(field: Field | None, value: object) -> None:
         raise _Misfit(
             "empty", ja="値が空です。空の項目は送らないでください。", en="The value is empty; leave the field out."
         )
-    _LIMITS.get(field.type, lambda _field, _value: None)(field, value)
+    limits = _LIMITS.get(field.type)
+    if limits is not None:
+        limits(field, value)
 
 
 def _is_of(kind: FieldType, value: object) -> bool:

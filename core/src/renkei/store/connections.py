@@ -16,7 +16,12 @@ from renkei.store.vault import Vault
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:
-    """A connection with its secrets opened, for the moment of a call. Its repr shows none."""
+    """A connection with its secrets opened, for the moment of a call. Its repr shows none.
+
+    Attributes:
+        settings: all of them, in clear.
+        sealed_names: those of them that were stored as secrets.
+    """
 
     id: int
     tenant: str
@@ -27,6 +32,7 @@ class Sealed:
     account_label: str
     account: dict[str, Any]
     settings: dict[str, Any]
+    sealed_names: frozenset[str]
     credentials: dict[str, Any] | None
     credentials_number: int
     credentials_expire_at: datetime | None
@@ -150,6 +156,7 @@ def open_sealed(connection: sa.Connection, vault: Vault, number: int) -> Sealed:
         account_label=row.account_label,
         account=row.account,
         settings={**row.settings, **secret},
+        sealed_names=frozenset(secret),
         credentials=_opened(vault, row.sealed_credentials, f"connections:{number}:credentials"),
         credentials_number=row.credentials_number,
         credentials_expire_at=row.credentials_expire_at,
