@@ -1,4 +1,4 @@
-"""An Atelier, a clock that stands still, and contexts as core would make them, without a network."""
+"""Atelier, a clock that stands still, and contexts as core would make them, without a network."""
 
 from __future__ import annotations
 

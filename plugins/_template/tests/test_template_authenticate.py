@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import httpx
 import pytest
 
@@ -139,3 +141,10 @@ def test_two_connections_never_use_each_others_tokens(world):
     world.push([spec.WireRecord(key="k", fields={"subject": "x"})], credentials=two)
 
     assert [request.headers["authorization"] for request in world.wire.sent] == [f"Bearer {two['access_token']}"]
+
+
+def test_a_token_that_lasts_longer_than_any_is_no_token(world):
+    world.atelier.token_life = timedelta(days=4_000)
+
+    with pytest.raises(spec.Unavailable, match="was answered with 200"):
+        world.authenticate()

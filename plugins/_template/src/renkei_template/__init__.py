@@ -1,4 +1,4 @@
-"""A complete small backend for an invented CRM, Atelier: copy it to start your own.
+"""Atelier as a backend of renkei.
 
 `backend` holds the hooks and is what the entry point names; every other module serves it:
 
@@ -9,7 +9,7 @@
     answers    Atelier's answers → verdicts and errors
     fields     Atelier's field types → canonical types
     records    canonical values → one wire record, or problems by field
-    simulator  an Atelier that runs on your own machine; nothing above imports it
+    simulator  Atelier on your own machine; nothing above imports it
 
 Of renkei, a plugin imports `renkei.spec` and nothing else.
 """

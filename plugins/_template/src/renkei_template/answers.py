@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import httpx
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
@@ -40,8 +40,12 @@ class _RefusalBody(BaseModel):
     error: Refusal
 
 
+Id = Annotated[str, Field(pattern=r"\S")]
+"""An id of Atelier's: what is empty or white space is nobody's."""
+
+
 class _Stored(BaseModel):
-    id: str = Field(min_length=1)
+    id: Id
     link: str | None = None
 
 
@@ -67,7 +71,7 @@ def verdict(response: httpx.Response, record: spec.WireRecord, clock: spec.Clock
     """
     if response.status_code == 201:
         stored = read(_Stored, response, stored=True)
-        return spec.Created(key=record.key, id=stored.id, link=stored.link)
+        return spec.Created(key=record.key, id=stored.id, link=link(stored.link))
     if response.status_code == 413:
         return _rejected(record, Refusal(code=Code.TOO_LARGE))
     refusal = refusal_in(response)
@@ -124,6 +128,11 @@ def refusal_in(response: httpx.Response) -> Refusal | None:
     return refusal if _PLAIN_CODE.fullmatch(refusal.code) else None
 
 
+def link(given: str | None) -> str | None:
+    """Where a person opens a record, as Atelier gave it: what was stored stays so, whatever address came with it."""
+    return given if given is not None and given.startswith("https://") else None
+
+
 def retry_after(response: httpx.Response, clock: spec.Clock) -> timedelta | None:
     """How long `Retry-After` asks us to wait: seconds or a date (RFC 9110, 10.2.3); None where it is not readable."""
     header = response.headers.get("retry-after", "").strip()
@@ -168,5 +177,5 @@ def _refused_for_good(response: httpx.Response) -> spec.PermissionDenied:
 def _unreadable(response: httpx.Response, wait: timedelta | None = None, *, stored: bool) -> spec.BackendError:
     # After a write, an answer that nobody understands proves nothing.
     if stored:
-        return spec.OutcomeUnknown(Code.UNEXPECTED_ANSWER, _unexpected(response))
+        return spec.OutcomeUnknown(Code.UNEXPECTED_ANSWER, _unexpected(response), retry_after=wait)
     return spec.Unavailable(Code.UNEXPECTED_ANSWER, _unexpected(response), retry_after=wait)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, PositiveInt, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 from renkei import spec
 from renkei_template import answers
@@ -26,6 +26,7 @@ T = TypeVar("T", bound=BaseModel)
 
 ACCESS = "access_token"
 REFRESH = "refresh_token"
+_LONGEST_LIFE = 10 * 365 * 86_400  # what is longer is no time at all, and no date can hold it
 
 
 class Token(BaseModel):
@@ -33,7 +34,7 @@ class Token(BaseModel):
 
     access_token: SecretStr
     refresh_token: SecretStr
-    expires_in: PositiveInt  # seconds
+    expires_in: Annotated[int, Field(gt=0, le=_LONGEST_LIFE)]  # seconds
     scope: str  # granted scopes, a space between
 
     @property
@@ -44,21 +45,21 @@ class Token(BaseModel):
 class Workspace(BaseModel):
     """What Atelier calls the account."""
 
-    id: str
+    id: answers.Id
     name: str
 
 
 class Room(BaseModel):
     """A folder of tables."""
 
-    id: str
+    id: answers.Id
     name: str
 
 
 class Table(BaseModel):
     """Where records go."""
 
-    id: str
+    id: answers.Id
     name: str
     room: str
     stages: list[str] = []
@@ -68,7 +69,7 @@ class Table(BaseModel):
 class Found(BaseModel):
     """A record that a search found, with the value that was searched for."""
 
-    id: str
+    id: answers.Id
     value: str
     link: str | None = None
 

@@ -109,6 +109,8 @@ async def crm_discover(ctx: AtelierContext, request: spec.DiscoverRequest) -> sp
     The fingerprint is left to core, which computes it from the fields.
     """
     table = answers.read(api.Table, await api.get(ctx, api.table_path(request.target)))
+    if table.id != request.target:
+        raise spec.Unavailable(Code.UNEXPECTED_ANSWER, "Atelier describes another table than it was asked for.")
     try:
         found = tuple([fields.canonical(native) async for native in api.fields(ctx, request.target)])
         return spec.TargetSchema(
@@ -139,6 +141,8 @@ async def crm_push(ctx: AtelierContext, request: spec.PushRequest) -> spec.PushR
     """
     if len(request.records) > PUSH_SIZE:
         raise spec.Unavailable(Code.PUSH_TOO_LARGE, f"At most {PUSH_SIZE} records go in one push; nothing was sent.")
+    if len({record.key for record in request.records}) < len(request.records):
+        raise spec.Unavailable(Code.REPEATED_KEY, "A push holds each delivery key once; nothing was sent.")
     verdicts: list[spec.Verdict] = []
     stopped_by: spec.BackendError | None = None
     for record in request.records:
@@ -189,7 +193,7 @@ async def _look_for(
     for found in page.items:
         # Compared again: a search may ignore case or width, and another record's key proves nothing.
         if found.value == key:
-            return spec.Present(key=key, id=found.id, link=found.link)
+            return spec.Present(key=key, id=found.id, link=answers.link(found.link))
     # Something was found and none of it is ours: ours may stand on a later page. Too rare to be worth following.
     return spec.CannotTell(key=key) if page.items or page.next is not None else spec.Absent(key=key)
 

@@ -33,6 +33,7 @@ class Code(StrEnum):
     MAINTENANCE = "maintenance"
     UNEXPECTED_ANSWER = "unexpected_answer"
     PUSH_TOO_LARGE = "push_too_large"
+    REPEATED_KEY = "repeated_key"
 
     # One record: these travel in problems and in `Rejected`.
     REQUIRED = "required"
@@ -126,6 +127,10 @@ SENTENCES: Mapping[str, Text] = FrozenDict(
         Code.PUSH_TOO_LARGE: _text(
             "一度に送るレコードが多すぎます。プラグインの開発元に連絡してください。",
             "More records were pushed at once than this plugin takes; tell the plugin's authors.",
+        ),
+        Code.REPEATED_KEY: _text(
+            "同じレコードが一度の送信に二度含まれています。プラグインの開発元に連絡してください。",
+            "One record was pushed twice at once; tell the plugin's authors.",
         ),
         Code.REQUIRED: _text(
             "必須フィールドに値がありません。マッピングを追加するか、初期値を設定してください。",

@@ -46,7 +46,7 @@ CAPABILITIES = {
     ),
     "tables": Capability(
         state=CapabilityState.UNSUPPORTED,
-        reason=Text(ja="Atelierのレコードは表を持てません。", en="An Atelier record cannot hold a table."),
+        reason=Text(ja="Atelierのレコードは表を持てません。", en="A record of Atelier cannot hold a table."),
     ),
     "references": Capability(
         state=CapabilityState.UNSUPPORTED,
@@ -58,7 +58,7 @@ MANIFEST = spec.Manifest(
     id="template",  # the entry point's name, too
     version="0.1.0",  # the distribution's version, too
     spec=">=1.0,<2",
-    name=Text(ja="Atelier（テンプレート）", en="Atelier (template)"),
+    name=Text(ja="Atelier", en="Atelier"),
     settings=AtelierSettings,
     options=AtelierOptions,
     hosts=(f"*.{DOMAIN}",),

@@ -7,7 +7,7 @@ and where it names nobody all are suspect; core splits those. Only an id in the 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,7 +145,7 @@ async def _send(
     refusal = refusal_in(response, ctx.clock.now())
     if refusal is None:
         return _stored(ctx.settings, app, records, response)
-    return _refused(request, records, refusal)
+    return _refused(request, records, refusal, tokens=ctx.settings.api_token.get_secret_value().split(","))
 
 
 def _all_unknown(records: Sequence[WireRecord], error: OutcomeUnknown) -> _Outcome:
@@ -153,16 +153,19 @@ def _all_unknown(records: Sequence[WireRecord], error: OutcomeUnknown) -> _Outco
 
 
 def _stored(settings: KintoneSettings, app: str, records: Sequence[WireRecord], response: httpx.Response) -> _Outcome:
-    """Ids come in the order of the request. A record without one of its own is unknown, not created."""
+    """Ids come in the order of the request. A record without one of its own is unknown, not created.
+
+    Where there are more or fewer of them than records, none can be told whose it is.
+    """
     ids = _ids(response)
     verdicts: list[Verdict] = []
     for index, record in enumerate(records):
-        given = ids[index] if index < len(ids) else None
+        given = ids[index] if len(ids) == len(records) else None
         if isinstance(given, str) and given.isascii() and given.isdigit() and ids.count(given) == 1:
             verdicts.append(Created(key=record.key, id=given, link=record_url(settings, app, given)))
         else:
             verdicts.append(Unknown(key=record.key))
-    if len(ids) == len(records) and all(isinstance(verdict, Created) for verdict in verdicts):
+    if all(isinstance(verdict, Created) for verdict in verdicts):
         return _Outcome(verdicts=verdicts)
     word = "unexpected_answer" if ids else "not_json"
     error = OutcomeUnknown(
@@ -180,11 +183,11 @@ def _ids(response: httpx.Response) -> list[Any]:
     return ids if isinstance(ids, list) else []
 
 
-def _refused(request: PushRequest, records: list[WireRecord], refusal: Refusal) -> _Outcome:
+def _refused(request: PushRequest, records: list[WireRecord], refusal: Refusal, *, tokens: Sequence[str]) -> _Outcome:
     if refusal.code is None:
         return _refused_by_another(records, refusal)
     if refusal.code == "CB_VA01":
-        return _invalid(request, records, refusal)
+        return _invalid(request, records, refusal, tokens)
     meaning = MEANINGS.get(refusal.code)
     if meaning is not None and meaning.error is not None:
         return _lane(records, lane_error(meaning.error, refusal.code, refusal, resource=meaning.resource))
@@ -214,7 +217,7 @@ def _suspects(records: Sequence[WireRecord], code: str) -> _Outcome:
     return _Outcome(verdicts=[Suspect(key=record.key, code=code, message=message) for record in records])
 
 
-def _invalid(request: PushRequest, records: list[WireRecord], refusal: Refusal) -> _Outcome:
+def _invalid(request: PushRequest, records: list[WireRecord], refusal: Refusal, tokens: Sequence[str]) -> _Outcome:
     if "app" in refusal.errors:
         return _lane(records, lane_error(TargetNotFound, "bad_app_id", refusal))
     codes = {field.code for field in request.target_schema.fields}.union(*(record.fields for record in records))
@@ -223,18 +226,31 @@ def _invalid(request: PushRequest, records: list[WireRecord], refusal: Refusal) 
         return _suspects(records, "CB_VA01")
     return _Outcome(
         verdicts=[
-            _culprit(request, record, named[index]) if index in named else NotStored(key=record.key)
+            _culprit(request, record, named[index], tokens) if index in named else NotStored(key=record.key)
             for index, record in enumerate(records)
         ]
     )
 
 
-def _culprit(request: PushRequest, record: WireRecord, complaints: list[Complaint]) -> Verdict:
+def _culprit(request: PushRequest, record: WireRecord, complaints: list[Complaint], tokens: Sequence[str]) -> Verdict:
     if _is_taken(request.target_schema, request.key_field, record, complaints):
         return Duplicate(key=record.key)
     others = [item for item in complaints if item.field not in (None, request.key_field)]
     first = others[0] if others else complaints[0]
-    return Rejected(key=record.key, code="CB_VA01", field=first.field, message=sentence(complaints))
+    message = sentence(complaints, [*tokens, *_texts(record.fields)]) or MEANINGS["CB_VA01"].text.en
+    return Rejected(key=record.key, code="CB_VA01", field=first.field, message=message)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a wire record's values."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _texts(inner)
 
 
 def _is_taken(schema: TargetSchema, key_field: str | None, record: WireRecord, complaints: list[Complaint]) -> bool:

@@ -8,12 +8,14 @@ at dots, but the longest field code that we know is looked for after the record'
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 _RECORD = re.compile(r"records\[(\d{1,4})\](.*)", re.DOTALL)
 # What kintone repeats of a value stands between double quotes, and may itself hold some.
 _QUOTED = re.compile(r'".*"', re.DOTALL)
+# Shorter values occur in any sentence.
+_TELLING = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +49,11 @@ def complaints_by_record(
     return found
 
 
-def sentence(complaints: list[Complaint]) -> str:
-    """What kintone says about one record, field by field, of bounded length."""
-    return "; ".join(f"{item.field or '?'}: {' '.join(item.messages)}" for item in complaints)[:500]
+def sentence(complaints: list[Complaint], hidden: Iterable[str]) -> str:
+    """What kintone says about one record, field by field, of bounded length; empty where it repeats what is hidden."""
+    text = "; ".join(f"{item.field or '?'}: {' '.join(item.messages)}" for item in complaints)
+    repeats = any(len(one) >= _TELLING and one in text for one in hidden)
+    return "" if repeats else text[:500]
 
 
 def _field_in(rest: str, longest_first: list[str]) -> tuple[str | None, bool]:

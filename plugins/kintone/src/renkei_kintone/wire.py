@@ -18,6 +18,7 @@ from renkei.spec import (
     Context,
     OutcomeUnknown,
     PermissionDenied,
+    RateLimited,
     TargetNotFound,
     Unavailable,
     json_answer,
@@ -130,8 +131,8 @@ def error_for_read(refusal: Refusal) -> BackendError:
     if meaning is not None and meaning.error is not None:
         return lane_error(meaning.error, refusal.code or "", refusal, resource=meaning.resource)
     if refusal.code is not None:
-        error: type[BackendError] = {401: AuthenticationFailed, 404: TargetNotFound}.get(
-            refusal.status, Unavailable if refusal.status >= 500 else PermissionDenied
+        error: type[BackendError] = {401: AuthenticationFailed, 404: TargetNotFound, 429: RateLimited}.get(
+            refusal.status, Unavailable if _may_pass(refusal.status) else PermissionDenied
         )
         return lane_error(error, refusal.code, refusal)
     return error_without_code(refusal)
@@ -140,13 +141,18 @@ def error_for_read(refusal: Refusal) -> BackendError:
 def error_without_code(refusal: Refusal) -> BackendError:
     """The lane's error for a refusal that does not come from kintone's API itself. Nothing was applied."""
     words = {401: "access_refused", 403: "access_refused", 404: "no_such_domain", 429: "rate_limited"}
-    if refusal.status >= 500:
+    if _may_pass(refusal.status):
         word = "maintenance" if refusal.status == 503 else "server_error"
     else:
         # Also where a redirect came: the API has none, so it leads to somebody's log-in page.
         word = words.get(refusal.status, "not_json" if refusal.status < 400 else "refused")
     meaning = MEANINGS[word]
     return lane_error(meaning.error or Unavailable, word, refusal, resource=meaning.resource)
+
+
+def _may_pass(status: int) -> bool:
+    """Whether asking again may bring another answer. What is not implemented stays so."""
+    return status >= 500 and status != 501
 
 
 def unknown_outcome(refusal: Refusal) -> OutcomeUnknown:

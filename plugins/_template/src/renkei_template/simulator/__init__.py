@@ -1,6 +1,6 @@
-"""An Atelier on your own machine: tokens that expire, pages, records, a search, and faults at will.
+"""Atelier on your own machine: tokens that expire, pages, records, a search, and faults at will.
 
-It shares no code with the plugin: a check that both sides copied from each other proves nothing. Needs the extra
+It shares no code with the plugin: a check that both sides took from each other proves nothing. Needs the extra
 `renkei-template[simulator]`; the plugin itself never imports it.
 
     atelier = Atelier()

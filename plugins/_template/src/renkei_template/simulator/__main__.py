@@ -1,4 +1,4 @@
-"""`python -m renkei_template.simulator [--port P]`: serve an Atelier until Ctrl-C."""
+"""`python -m renkei_template.simulator [--port P]`: serve Atelier until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from renkei_template.simulator import SAMPLE_SETTINGS, Atelier, serve
 
 def main() -> None:
     """Print the address and the sample client, and serve until interrupted."""
-    parser = argparse.ArgumentParser(prog="renkei_template.simulator", description="An Atelier on your own machine.")
+    parser = argparse.ArgumentParser(prog="renkei_template.simulator", description="Atelier on your own machine.")
     parser.add_argument("--port", type=int, default=0, help="any free one by default")
     arguments = parser.parse_args()
     with serve(Atelier(), port=arguments.port) as url, contextlib.suppress(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""An Atelier in memory: who may do what, what is stored, what is refused. HTTP is next door, in `app`."""
+"""Atelier in memory: who may do what, what is stored, what is refused. HTTP is next door, in `app`."""
 
 from __future__ import annotations
 
@@ -129,6 +129,19 @@ class Atelier:
         """Take a field away, as an admin of Atelier would."""
         with self.lock:
             self.tables[table].fields.remove(self.field(table, code))
+
+    def add_field(self, table: str, label: str) -> str:
+        """Add a line field with this label; its code."""
+        with self.lock:
+            fields = self.tables[table].fields
+            code = f"added_{len(fields) + 1}"
+            fields.append({"code": code, "label": label, "type": "line"})
+            return code
+
+    def add_client(self, client_id: str, secret: str) -> None:
+        """One more program that may ask for tokens."""
+        with self.lock:
+            self.clients[client_id] = Client(secret)
 
     def block_word(self, word: str) -> None:
         """From now on a record whose text holds *word* is refused, which no schema tells."""

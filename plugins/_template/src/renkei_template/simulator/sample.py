@@ -11,8 +11,8 @@ ROOMS: list[dict[str, str]] = [
 
 TABLES: list[dict[str, Any]] = [
     {"id": "inquiries", "name": "お問い合わせ", "room": "room_support", "stages": ["受付", "対応中", "完了"]},
-    {"id": "visits", "name": "訪問記録", "room": "room_sales", "stages": ["予定", "実施"]},
     {"id": "empty", "name": "空のテーブル", "room": "room_sales", "stages": []},
+    {"id": "visits", "name": "訪問記録", "room": "room_sales", "stages": ["予定", "実施"]},
 ]
 
 _INQUIRY: list[dict[str, Any]] = [

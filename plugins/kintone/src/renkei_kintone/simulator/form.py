@@ -128,6 +128,12 @@ class App:
         self.records.clear()
         self.taken.clear()
 
+    def add_text(self, label: str) -> str:
+        """Add a single-line text field to the form; its code."""
+        code = f"文字列_{len(self.fields) + 1}"
+        self.fields[code] = complete(code, {"type": "SINGLE_LINE_TEXT", "label": label})
+        return code
+
     def filled_by_lookups(self) -> frozenset[str]:
         """Codes that a lookup writes; what is sent for them is ignored."""
         lookups = [item["lookup"] for item in self.fields.values() if item.get("lookup")]

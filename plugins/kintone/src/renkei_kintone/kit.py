@@ -1,0 +1,173 @@
+"""The kit of the contract suite: what `renkei verify kintone` needs to know about kintone, and all of it.
+
+It talks to the simulator alone and never asks the plugin. Needs the extras `simulator` and `testing`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from importlib import resources
+from typing import Any, ClassVar
+
+from renkei.spec import Value
+from renkei.testing import BackendAnswer, BadSettings, Kit, SeenRecord, Situation
+from renkei_kintone.simulator import Kintone
+from renkei_kintone.simulator.domain import Token
+
+_TOKEN = "simulated-add-only-token"
+_SECOND_TOKEN = "simulated-token-of-another-app"
+_SLIP = "受付番号"
+_TAKEN = "すでに登録されている受付番号"
+
+
+class KintoneKit(Kit):
+    """kintone's simulator in this process: the sample app, with a second unique field, and a copy of it."""
+
+    target = "1"
+    missing_target = "404"
+    key_field = "キー"
+    second_target = "3"
+    examples: ClassVar[Mapping[str, Sequence[Value]]] = {
+        "操作ユーザ": (("tanaka",), ("sato", "suzuki")),
+        "担当部署": (("support",), ("sales", "support")),
+        "担当グループ": (("everyone",),),
+    }
+    filled = frozenset({"顧客ランク"})
+    answers: ClassVar[Mapping[Situation, BackendAnswer]] = {
+        "rate_limited": BackendAnswer(
+            status=429, body={"code": "GAIA_TO04", "id": "simulatedanswer00001", "message": "…"}
+        ),
+        "locked": BackendAnswer(status=409, body={"code": "GAIA_DA02", "id": "simulatedanswer00002", "message": "…"}),
+        "maintenance": BackendAnswer(status=503, body="Service Unavailable"),
+    }
+    test_only = ("renkei_kintone.kit", "renkei_kintone.simulator")
+
+    def __init__(self) -> None:
+        self._kintone = _domain()
+        self._app = self._kintone.asgi()
+
+    def good_settings(self) -> Mapping[str, Any]:
+        """A token that may add records and nothing more."""
+        return {"subdomain": "demo", "app_id": "1", "api_token": _TOKEN}
+
+    def second_settings(self) -> Mapping[str, Any]:
+        """A token of the other app."""
+        return {"subdomain": "demo", "app_id": "3", "api_token": _SECOND_TOKEN}
+
+    def wrong_credentials(self) -> Mapping[str, Any]:
+        """A token that kintone does not know."""
+        return {**self.good_settings(), "api_token": "simulated-token-that-was-deleted"}
+
+    def bad_settings(self) -> Sequence[BadSettings]:
+        """What people type."""
+        good = self.good_settings()
+        return (
+            BadSettings(settings={**good, "subdomain": "https://example.org/k/1/"}, field="subdomain"),
+            BadSettings(settings={**good, "app_id": "対応履歴"}, field="app_id"),
+            BadSettings(settings={**good, "api_token": "simulated token"}, field="api_token"),
+            BadSettings(settings={**good, "guest_space_id": "zero"}, field="guest_space_id"),
+        )
+
+    def simulator(self) -> Any:
+        """In this process."""
+        return self._app
+
+    def reset(self) -> None:
+        """As on the first day."""
+        fresh = _domain()
+        self._kintone.reset()
+        self._kintone.apps = fresh.apps
+        self._kintone.tokens = fresh.tokens
+
+    def read(self, target: str) -> Sequence[SeenRecord]:
+        """The app's records, each value read by its field's type."""
+        app = self._kintone.apps[target]
+        return [
+            SeenRecord(
+                id=record.id,
+                values={
+                    code: _canonical(app.fields[code]["type"], value)
+                    for code, value in record.values.items()
+                    if code in app.fields
+                },
+            )
+            for record in app.records.values()
+        ]
+
+    def seed(self, target: str, values: Mapping[str, Value]) -> str:
+        """Stored without a question."""
+        app = self._kintone.apps[target]
+        native = {code: _native(app.fields[code]["type"], value) for code, value in values.items()}
+        return app.store(native, self._kintone.instant()).id
+
+    def poison(self, values: Mapping[str, Value]) -> Mapping[str, Value]:
+        """A number that another record has already: refused, and named."""
+        return {**values, _SLIP: _TAKEN}
+
+    def unnamed_poison(self, values: Mapping[str, Value]) -> Mapping[str, Value]:
+        """A user who has left: refused, and nobody is named."""
+        return {**values, "操作ユーザ": ("taishoku",)}
+
+    def add_field(self, label: str) -> str:
+        """One more text."""
+        return self._kintone.apps[self.target].add_text(label)
+
+    def delete_field(self, code: str) -> None:
+        """As an admin of the app would, app updated."""
+        del self._kintone.apps[self.target].fields[code]
+
+    def revoke_credentials(self) -> None:
+        """The token was deleted."""
+        self._kintone.tokens.pop(_TOKEN, None)
+
+    def revoke_permission(self) -> None:
+        """「レコード追加」 was unticked."""
+        self._kintone.tokens[_TOKEN] = Token(_TOKEN, "1", frozenset())
+
+
+def _domain() -> Kintone:
+    sample = resources.files("renkei_kintone.simulator").joinpath("sample.json")
+    data = json.loads(sample.read_text(encoding="utf-8"))
+    data["apps"][0]["fields"][_SLIP] = {"type": "SINGLE_LINE_TEXT", "unique": True}
+    data["apps"].append({**data["apps"][0], "id": 3, "name": "対応履歴（大阪）"})
+    data["tokens"].append({"token": _SECOND_TOKEN, "app": 3, "permissions": ["add"]})
+    kintone = Kintone.from_data(data)
+    kintone.apps["1"].taken[_SLIP] = {_TAKEN}
+    return kintone
+
+
+def _canonical(native: str, value: Any) -> Any:
+    match native:
+        case "NUMBER":
+            return Decimal(value)
+        case "DATE":
+            return date.fromisoformat(value)
+        case "TIME":
+            return time.fromisoformat(value)
+        case "DATETIME":
+            return datetime.fromisoformat(value)
+        case "CHECK_BOX" | "MULTI_SELECT":
+            return tuple(value)
+        case "USER_SELECT" | "ORGANIZATION_SELECT" | "GROUP_SELECT":
+            return tuple(entity["code"] for entity in value)
+        case _:
+            return value
+
+
+def _native(native: str, value: Any) -> Any:
+    match native:
+        case "DATETIME":
+            return f"{value.astimezone(UTC).isoformat()[:16]}:00Z"
+        case "DATE" | "TIME":
+            return value.isoformat()[: 10 if native == "DATE" else 5]
+        case "NUMBER":
+            return format(Decimal(value), "f")
+        case "USER_SELECT" | "ORGANIZATION_SELECT" | "GROUP_SELECT":
+            return [{"code": code, "name": code} for code in value]
+        case "CHECK_BOX" | "MULTI_SELECT":
+            return list(value)
+        case _:
+            return value
