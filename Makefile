@@ -7,12 +7,15 @@ ARGS ?=
 PACKAGES := -e './core[postgresql,testing]' -e './plugins/kintone[simulator]' -e './plugins/_template[simulator]'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench clean
+.PHONY: help demo test lint bench prove matrix docs clean
 
 help:
 	@echo "make demo    the main job, end to end, on this machine (ARGS=\"--actions 10000 --json\")"
 	@echo "make test    all tests (ARGS=\"-k lane -x\" for pytest)"
 	@echo "make lint    formatter, linter, types, layers"
+	@echo "make prove   renkei verify --prove for kintone and the template"
+	@echo "make matrix  every saboteur through every check: docs/kill-matrix.md (about a quarter of an hour)"
+	@echo "make docs    the pages that are made from code"
 	@echo "make bench   speed and memory, measured; never part of the tests"
 
 $(MADE): constraints.txt pyproject.toml core/pyproject.toml plugins/kintone/pyproject.toml plugins/_template/pyproject.toml
@@ -34,8 +37,9 @@ $(MADE): constraints.txt pyproject.toml core/pyproject.toml plugins/kintone/pypr
 demo: $(MADE)
 	@$(PY) -m renkei demo $(ARGS)
 
+# On all cores, four at the most: each worker starts a PostgreSQL of its own.
 test: $(MADE)
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup $(ARGS)
 
 lint: $(MADE)
 	$(PY) -m ruff format --check .
@@ -45,6 +49,16 @@ lint: $(MADE)
 
 bench: $(MADE)
 	@$(PY) bench/run.py $(ARGS)
+
+prove: $(MADE)
+	@$(PY) -m renkei verify template --prove --report build/contract-template.json $(ARGS)
+	@$(PY) -m renkei verify kintone --prove --report build/contract-kintone.json $(ARGS)
+
+matrix: $(MADE)
+	@$(PY) tests/kill_matrix.py $(ARGS)
+
+docs: $(MADE)
+	@$(PY) docs/generate.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

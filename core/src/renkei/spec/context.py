@@ -44,7 +44,9 @@ class Context(Generic[S]):
             Answers of any status come back as responses for the plugin to read.
         clock: never `time.time()`.
         log: a logger; field names only, no values, no secrets.
-        remaining: time left before the deadline, after which core abandons the call.
+        remaining: time left before the deadline, after which core abandons the call. The client gives a request up
+            about a second before it. So begin no request with less than 2 seconds left: what is cut off on the wire is
+            in doubt, what was not begun is certainly not stored.
         open_file: streams a `FileRef` from the host.
     """
 

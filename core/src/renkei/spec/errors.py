@@ -49,9 +49,11 @@ class BackendError(RenkeiError):
 
     Args:
         code: the backend's own code where it gave one (`GAIA_IA02`), else a short word of the plugin's.
-            The sentence an admin reads is looked up under it in `Manifest.sentences`.
-        message: English, for logs and operators; names fields and permissions, never values or secrets.
-        retry_after: how long the backend asked us to wait, where it did.
+            The sentence an admin reads is looked up under it in `Manifest.sentences`; without one, core has its own
+            for each class.
+        message: English, for logs and operators; names fields and permissions, never values or secrets. Write it
+            yourself: a backend's own words may repeat what it was sent.
+        retry_after: how long the backend asked us to wait, where it did; with `OutcomeUnknown`, too.
     """
 
     def __init__(self, code: str, message: str, *, retry_after: timedelta | None = None) -> None:
@@ -66,7 +68,10 @@ class AuthenticationFailed(BackendError):
 
 
 class PermissionDenied(BackendError):
-    """Known to the backend, but not allowed to do this. *resource* names the missing permission."""
+    """Known to the backend, but not allowed to do this.
+
+    *resource* names the missing permission, in the word that `Account.permissions` has for it.
+    """
 
     def __init__(self, code: str, message: str, *, resource: str = "", retry_after: timedelta | None = None) -> None:
         self.resource = resource

@@ -53,7 +53,7 @@ def problems(request: MapRequest) -> list[Problem]:
     That is: a value for a field that is not there or not writable, of the wrong Python type, empty, too long or too
     short, out of range, with too many digits or decimals, not among the choices, chosen twice, with a line break in one
     line, with NUL or half of a surrogate pair; and no value for a required field without a default. Formats (what is
-    an e-mail address?) and what values mean together are the plugin's own.
+    an e-mail address?), what values mean together, and field types that the backend does not have are the plugin's own.
     """
     schema = request.target_schema
     found = [

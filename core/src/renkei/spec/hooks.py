@@ -93,7 +93,7 @@ class BackendHooks:
 
     @_specification(firstresult=True)
     def crm_list_targets(self, ctx: Context[Any], request: ListTargetsRequest) -> Async[TargetList]:
-        """List targets where an account holds several. Optional."""
+        """List targets where an account holds several. Optional. Below a target with nothing in it: an empty list."""
         raise NotImplementedError
 
     @_specification(firstresult=True)
@@ -107,7 +107,7 @@ class BackendHooks:
 
     @_specification(firstresult=True)
     def crm_verify(self, ctx: Context[Any], request: VerifyRequest) -> Async[VerifyReport]:
-        """Say by delivery key what is there. Optional. Read-only."""
+        """Say by delivery key what is there. Optional. Read-only. When core asks: see `VerifyRequest`."""
         raise NotImplementedError
 
     @_specification(firstresult=True)

@@ -50,7 +50,8 @@ class Limits(Answer):
     """What one call, one request and one day may hold.
 
     Attributes:
-        push_size: most records in one `crm_push`.
+        push_size: most records in one `crm_push`. Yours to choose: as many as a few requests take. Refuse more before
+            anything is sent.
         request_size: most records in one HTTP request that the plugin sends.
         request_bytes: most bytes in the body of one request, None where no figure is known.
         concurrency: most requests in flight at once, over *concurrency_scope*.
@@ -72,7 +73,8 @@ class Refusal(Answer):
 
     Attributes:
         statuses: the HTTP statuses, empty for any status of 400 or more.
-        json_key: the body is a JSON object that has this key.
+        json_key: the body is a JSON object that has this key, at its top. What the key holds is not looked at: where
+            only some of the backend's error objects mean "not applied", name the statuses that these come with.
     """
 
     statuses: tuple[int, ...] = ()
@@ -137,7 +139,10 @@ class Manifest(Answer):
         settles_within: longest time that a request may still be processed after it was sent.
         unknown_fields: what the backend does with a field that it does not have.
         capabilities: a state for each name of `CAPABILITIES`.
-        sentences: for each code that this plugin uses: cause and remedy, for an inbox admin.
+        sentences: code → cause and remedy, for an inbox admin. Needed where you can say more than core does: without
+            one, an error reads as its class does ("The backend does not accept the credentials. Renew the
+            connection."), and a refused record as "The backend refused this record", with code and message. Both
+            languages are needed: without Japanese at hand, leave the sentence out, and core's stands in both.
     """
 
     model_config = ConfigDict(revalidate_instances="always")

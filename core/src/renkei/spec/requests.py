@@ -98,7 +98,12 @@ class AuthenticateRequest(Model):
 
 
 class ListTargetsRequest(Model):
-    """List the targets of the account, or those below *parent*."""
+    """List the targets of the account, or those below *parent*.
+
+    Attributes:
+        parent: id of a target that this hook listed. Nothing lies below a target of a flat account: answer an empty
+            list then, and do not list everything again.
+    """
 
     parent: str | None = None
 
@@ -182,7 +187,13 @@ Link = Annotated[str | None, AfterValidator(_web_address)]
 
 
 class Created(Answer):
-    """Stored as a new record. *id* is the backend's, *link* where a person opens it."""
+    """Stored as a new record.
+
+    Attributes:
+        id: the backend's.
+        link: where a person opens it: it begins with `http://` or `https://`, anything else raises a
+            `ValidationError` when the verdict is made. Check an address that the backend gives before, or leave it out.
+    """
 
     verdict: Literal["created"] = "created"
     key: str
@@ -191,7 +202,7 @@ class Created(Answer):
 
 
 class Updated(Answer):
-    """Stored over an existing record."""
+    """Stored over an existing record. *id* and *link* are as in `Created`."""
 
     verdict: Literal["updated"] = "updated"
     key: str
@@ -212,8 +223,10 @@ class Rejected(Answer):
 
     Attributes:
         code: the backend's, explained in `Manifest.sentences`.
-        field: code of the field at fault, None where the backend does not say.
-        message: the backend's own words, without values.
+        field: code of the field at fault, None where the backend does not say. Give it only where the target has such
+            a field: what a backend calls a field in an error may be a value.
+        message: more about it than *code* says, without values: a backend's own words may quote the record. May stay
+            empty.
     """
 
     verdict: Literal["rejected"] = "rejected"
@@ -233,7 +246,11 @@ class Suspect(Answer):
 
 
 class NotStored(Answer):
-    """Certainly not stored, and innocent: not sent, or refused because of another record."""
+    """Certainly not stored, and innocent: not sent, or refused because of another record or of the lane.
+
+    The last may come beside other results, in an answer that is a success as a whole: a record that is refused because
+    its target has changed, say. It is `NotStored` then, and `PushReport.stopped_by` says why.
+    """
 
     verdict: Literal["not_stored"] = "not_stored"
     key: str
@@ -256,8 +273,8 @@ class PushReport(Answer):
     """Answer of `crm_push`: exactly one verdict per record, by key, in any order.
 
     Attributes:
-        stopped_by: the error that ended the push early. What was won before it stands; give every record its
-            verdict all the same.
+        stopped_by: the error that ended the push early, or that concerns the lane and came to light in the last
+            answer. What was won stands; give every record its verdict all the same.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -271,6 +288,10 @@ class RefreshRequest(Model):
 class VerifyRequest(Model):
     """Ask whether records with these delivery keys exist.
 
+    Core asks where the manifest's `uniqueness` is `none` and a write may have been applied: once `settles_within` has
+    passed, before it sends the record again. Where it is `atomic` or `checked`, the key itself keeps a record from
+    being stored twice, and core does not ask today.
+
     Attributes:
         key_field: code of the target field that holds the delivery key.
         keys: at most `limits.push_size`.
@@ -283,7 +304,7 @@ class VerifyRequest(Model):
 
 
 class Present(Answer):
-    """The record is there."""
+    """The record is there. *id* and *link* are as in `Created`."""
 
     answer: Literal["present"] = "present"
     key: str

@@ -1,0 +1,47 @@
+"""Plugins whose manifest says what is not true: checks M."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any, Final
+
+from renkei import spec
+from renkei.spec import Capability, CapabilityState, Refusal
+from renkei.testing.contract.saboteurs import Saboteur, damaged, described, module_saboteur
+
+
+def _braggart(good: ModuleType) -> ModuleType:
+    claimed = {**good.crm_describe().capabilities, "upgrade": Capability(state=CapabilityState.SUPPORTED)}
+    return described(good, capabilities=claimed)
+
+
+def _gateway_believer(good: ModuleType) -> ModuleType:
+    return described(good, refusals=(Refusal(statuses=(500, 502, 503, 504)),))
+
+
+def _success_echo(good: ModuleType) -> ModuleType:
+    return described(good, refusals=(*good.crm_describe().refusals, Refusal(json_key="id")))
+
+
+def _key_promiser(good: ModuleType) -> ModuleType:
+    discover = good.crm_discover
+
+    async def crm_discover(ctx: Any, request: spec.DiscoverRequest) -> spec.TargetSchema:
+        schema: spec.TargetSchema = await discover(ctx, request)
+        fields = [
+            field.model_copy(update={"unique": True}) if field.code == "delivery_key" else field
+            for field in schema.fields
+        ]
+        return schema.model_copy(update={"fields": tuple(fields)})
+
+    return damaged(described(good, uniqueness="atomic"), discover=crm_discover)
+
+
+SABOTEURS: Final[tuple[Saboteur, ...]] = (
+    module_saboteur(35, "CapabilityBraggart (manifest)", "Claims crm_upgrade and has none.", ("M05",), _braggart),
+    module_saboteur(107, "GatewayBeliever", "Calls every gateway error a refusal.", ("M10",), _gateway_believer),
+    module_saboteur(108, "SuccessEcho", "Its refusals describe what a success looks like.", ("M10",), _success_echo),
+    module_saboteur(109, "KeyPromiser", "Says that keys are unique where they are not.", ("M10",), _key_promiser),
+    module_saboteur(110, "FieldKeeper", "Says that unknown fields are ignored where they are refused.", ("M10",),
+                    lambda good: described(good, unknown_fields="ignored")),
+)  # fmt: skip

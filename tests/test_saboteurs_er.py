@@ -1,0 +1,154 @@
+"""The checks E and R find what they are there for, for the right reason, and nothing in plugins that are sound."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+import pytest
+from saboteurs import failure, manners, resources
+
+from renkei.testing.contract.catalogue import CHECKS
+from renkei.testing.contract.proving import kills
+from renkei.testing.contract.running import run_check
+from renkei.testing.contract.saboteurs import WRAPPERS, Saboteur
+from renkei.testing.contract.subject import find
+from renkei_template.kit import AtelierKit
+
+IDS = sorted(id for id in CHECKS if id[0] in "ER")
+HAND_WRITTEN = (*failure.SABOTEURS, *manners.SABOTEURS, *resources.SABOTEURS)
+OURS = {saboteur.name: saboteur for saboteur in WRAPPERS if saboteur.number in (6, 7, 8, 50)}
+
+# What the check has to have seen, by saboteur and check.
+SEEN = {
+    ("ChunkAmnesiac", "E10"): "which was won, became 'unknown'",
+    ("ChunkAmnesiac", "E14"): "was won before the credentials were lost",
+    ("SuspectHider", "E01"): "a refusal that names no record and no reason (400) made 'rejected'",
+    ("WrongFieldNamer", "E01"): "is named as refused, and what is wrong is in subject",
+    ("FieldForgetter", "E01"): "the answer names field subject, and the verdict of the record names none",
+    ("CodeForgetter", "E01"): "is rejected without a code",
+    ("OffByOne", "E01"): "is stored and reported as 'rejected'",
+    ("OffByOne", "E02"): "is stored and reported as 'rejected'",
+    ("OffByOne", "E03"): "is stored and reported as 'rejected'",
+    ("OffByOne", "E04"): "is stored and reported as 'rejected'",
+    ("RejectionSpreader", "E01"): "is stored and reported as 'rejected'",
+    ("RejectionSpreader", "E12"): "is stored and reported as 'rejected'",
+    ("PoisonBlocker", "E01"): "stopped the whole lane with SchemaDrift",
+    ("MachineClock", "E05"): "GMT is told as 0:00:00 instead of 0:01:30",
+    ("SecondsOnly", "E05"): "GMT is told as None instead of 0:01:30",
+    ("Milliseconds", "E05"): "Retry-After: 37 is told as 0:00:00.037000",
+    ("HeaderNeeder", "E06"): "crm_push raised KeyError",
+    ("NegativePause", "E06"): "not readable is told to last -1 day",
+    ("LimitAsOutage", "E05"): "a 429 to crm_authenticate: Unavailable instead of RateLimited",
+    ("LimitAsOutage", "E06"): "a 429 to crm_authenticate, Retry-After None: Unavailable",
+    ("GatewayOptimist", "E07"): "a 502 to a write",
+    ("TeapotWaiter", "E07"): "a 501 to crm_authenticate",
+    ("OutageAsMissing", "E08"): "TargetNotFound instead of Unavailable",
+    ("GoesOn", "E10"): "after the second request was lost, 1 more were sent",
+    ("GoesOn", "E05"): "2 more requests were sent after it",
+    ("SilentStop", "E09"): "no error instead of OutcomeUnknown",
+    ("SilentStop", "E10"): "no error instead of OutcomeUnknown",
+    ("IdInventor", "E11"): "under an id that nobody gave",
+    ("IdInventor", "E13"): "under the id of another record, or of none",
+    ("StatusBeliever", "E13"): "under the id of another record, or of none",
+    ("NoIdNoRecord", "E11"): "is reported as 'suspect', and it may be stored",
+    ("NoIdNoRecord", "E13"): "was sent, accepted, and reported as 'suspect'",
+    ("HiddenRetry", "E18"): "was sent 2 times",
+    ("HiddenRetry", "R04"): "no answer, ever to a push",
+    ("AuthAsTransientInPush", "E14"): "Unavailable instead of AuthenticationFailed",
+    ("BodyEcho", "E20"): "the error AuthenticationFailed, crm_push, a 401 that repeats the request",
+    ("StaleSchemaInDrift", "E15"): "was deleted, and discovery still shows it",
+    ("OneFingerprint", "E15"): "was deleted, and the fingerprint is the same",
+    ("DriftAsRejection", "E15"): "is 'rejected': no record is to blame",
+    ("DriftAsDenied", "E15"): "PermissionDenied instead of SchemaDrift",
+    ("DropsUnknown", "E15"): "the backend refuses unknown fields, and record",
+    ("UnknownFieldsLiar", "E15"): "stopped by SchemaDrift",
+    ("NotSentEater", "E16"): "crm_push made Unavailable of it",
+    ("NotSentBlamer", "E16"): "is 'rejected'",
+    ("QuotaAsRate", "E16"): "RateLimited instead of QuotaExhausted",
+    ("QuotaWithoutEnd", "E16"): "says neither `resets_at` nor `retry_after`",
+    ("QuotaWithoutZone", "E16"): "`resets_at` has no zone",
+    ("LockAsRejection", "E17"): "locked to a push: record 'rk000001contractsuite' is reported as 'rejected'",
+    ("LockAsDenied", "E17"): "PermissionDenied instead of Unavailable",
+    ("EagerRetry", "E18"): "was sent 2 times",
+    ("EagerRetry", "E05"): "1 more requests were sent after it",
+    ("ReadsTwice", "E18"): "it asked the same again",
+    ("PolitePause", "E18"): "a 429 to a write: crm_push waited for time to pass",
+    ("SleepByAnotherName", "E18"): "crm_push waited for time to pass",
+    ("ThreadHolder", "E18"): "crm_discover waited for time to pass",
+    ("RawErrors", "E19"): "raised JSONDecodeError",
+    ("BodyInVerdict", "E20"): "the verdict 'suspect', a 400 that repeats the request",
+    ("ValueTeller", "E20"): "shows the value of field 'subject'",
+    ("CodeFromAnswer", "E20"): "a 401 that repeats the request (structured) shows the value",
+    ("OwnSocket", "R01"): "203.0.113.7:443, beside `ctx.http`",
+    ("OwnResolver", "R01"): "looked up telemetry.invalid:443",
+    ("Telemetry", "R01"): "sent to 203.0.113.7:514",
+    ("ProgramRunner", "R01"): "started the program",
+    ("Flood", "R02"): "50 requests were under way at once, and the manifest declares 4",
+    ("Only429", "R03"): "asks to wait 75 seconds, and Unavailable tells None",
+    ("DeadlineIgnorer", "R04"): "it passed its deadline and was cancelled",
+    ("OwnPatience", "R04"): "it passed its deadline and was cancelled",
+    ("CancelSwallower", "R05"): "after it was cancelled, crm_push sent 1 more requests",
+    ("Hoarder", "R06"): "blocks of memory more are held",
+}
+SEEN_OF_WRAPPERS = {
+    ("template", "AllOrNothingLiar", "E01"): "is stored and reported as 'rejected'",
+    ("kintone", "AllOrNothingLiar", "E01"): "records that nothing is wrong with were refused",
+    ("template", "PoisonSwallower", "E01"): "'created' without a 2xx answer",
+    ("template", "PoisonSwallower", "E12"): "'created' without a 2xx answer",
+    ("kintone", "PoisonSwallower", "E01"): "'created' without a 2xx answer",
+    ("kintone", "PoisonSwallower", "E12"): "'created' without a 2xx answer",
+    ("template", "OptimisticTimeout", "E09"): "is reported as 'not_stored' instead of 'unknown'",
+    ("kintone", "OptimisticTimeout", "E09"): "is reported as 'not_stored' instead of 'unknown'",
+    ("template", "PartialForgetter", "E10"): "which was won, became 'not_stored'",
+    ("kintone", "PartialForgetter", "E10"): "which was won, became 'not_stored'",
+    ("template", "PartialForgetter", "E14"): "is stored and reported as 'not_stored'",
+    ("kintone", "PartialForgetter", "E14"): "is stored and reported as 'not_stored'",
+}
+
+
+@pytest.mark.parametrize("backend", ["template", "kintone"])
+@pytest.mark.parametrize("id", IDS)
+def test_a_sound_plugin_passes(id: str, backend: str) -> None:
+    subject = find(backend)
+
+    outcome = run_check(id, subject, subject.kit())
+
+    assert (outcome.word, outcome.seen) == ("passed", "")
+
+
+@pytest.mark.parametrize("saboteur", HAND_WRITTEN, ids=lambda saboteur: saboteur.name)
+def test_a_saboteur_is_found_by_the_checks_named_and_for_its_defect(saboteur: Saboteur) -> None:
+    outcomes = kills(saboteur, find("template"))
+
+    assert {id: outcome.word for id, outcome in outcomes.items()} == dict.fromkeys(saboteur.killed_by, "failed")
+    for id, outcome in outcomes.items():
+        assert SEEN[saboteur.name, id] in outcome.seen
+
+
+@pytest.mark.parametrize(("backend", "name", "id"), SEEN_OF_WRAPPERS)
+def test_a_saboteur_round_any_plugin_is_found(backend: str, name: str, id: str) -> None:
+    outcome = kills(OURS[name], find(backend), ids=[id])[id]
+
+    assert outcome.word == "failed"
+    assert SEEN_OF_WRAPPERS[backend, name, id] in outcome.seen
+
+
+class NoLockKit(AtelierKit):
+    """Of a backend that has no word for a lock."""
+
+    answers: ClassVar = {name: said for name, said in AtelierKit.answers.items() if name != "locked"}
+
+
+def test_a_plain_conflict_stands_for_a_lock_that_the_kit_has_no_words_for() -> None:
+    sound = replace(find("template"), kit=NoLockKit)
+    bad = kills(next(one for one in HAND_WRITTEN if one.name == "LockAsRejection"), sound)["E17"]
+
+    assert run_check("E17", sound, NoLockKit()).word == "passed"
+    assert (bad.word, bad.seen) == ("failed", "a plain 409 to a push made 'rejected' of the record")
+
+
+def test_every_wrapper_of_ours_is_looked_at_with_every_check_it_names() -> None:
+    named = {(name, id) for name, saboteur in OURS.items() for id in saboteur.killed_by}
+
+    assert named == {(name, id) for _backend, name, id in SEEN_OF_WRAPPERS}
