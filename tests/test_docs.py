@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -10,11 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from renkei import spec
+from renkei.plugins.vetting import vet
+
 ROOT = Path(__file__).parent.parent
 PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "plugins").glob("*/README.md")),
+    *sorted((ROOT / "examples").rglob("*.md")),
 ]
 
 
@@ -80,3 +85,50 @@ def test_troubleshooting_quotes_messages_that_exist():
     for message in quoted:
         for part in message.split("…"):
             assert part.strip() in joined, f"no such message: {message}"
+
+
+def generated():
+    source = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert source is not None
+    assert source.loader is not None
+    module = importlib.util.module_from_spec(source)
+    source.loader.exec_module(module)
+    return module
+
+
+def test_the_plugin_reference_is_what_the_code_says():
+    pages = generated().PAGES
+
+    for name, make in pages.items():
+        assert (ROOT / "docs" / name).read_text(encoding="utf-8") == make(), f"{name} is old: run 'make docs'"
+
+
+def test_everything_that_the_spec_exports_is_in_the_reference():
+    page = (ROOT / "docs" / "plugin-reference.md").read_text(encoding="utf-8")
+
+    missing = [name for name in spec.__all__ if not re.search(rf"\b{name}\b", page)]
+
+    assert missing == []
+
+
+def test_the_signatures_in_the_reference_are_those_that_the_loader_and_mypy_accept(tmp_path):
+    page = (ROOT / "docs" / "plugin-reference.md").read_text(encoding="utf-8")
+    hooks = re.findall(r"```python\n(@spec\.\w+\n(?:async )?def .*?): \.\.\.\n```", page)
+    plugin = tmp_path / "written_from_the_page.py"
+    head = "from renkei import spec\n\n\nclass MySettings(spec.Settings):\n    pass\n"
+    plugin.write_text(head + "".join(f"\n\n{hook}:\n    raise NotImplementedError\n" for hook in hooks))
+
+    source = importlib.util.spec_from_file_location(plugin.stem, plugin)
+    module = importlib.util.module_from_spec(source)
+    source.loader.exec_module(module)
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"), str(plugin)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert len(hooks) == len(spec.REQUIRED_HOOKS) + len(spec.OPTIONAL_HOOKS)
+    assert vet(module, own_package=True) == []
+    assert checked.returncode == 0, checked.stdout

@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
@@ -26,22 +22,6 @@ def test_the_python_sample_is_true(monkeypatch):
 
     for sample in blocks("python"):
         exec(compile(sample, "README.md", "exec"), {})  # the sample is ours
-
-
-def test_a_copy_made_as_told_describes_itself_under_its_new_id(tmp_path):
-    ignored = shutil.ignore_patterns("__pycache__", ".*")
-    shutil.copytree(HOME, tmp_path / "plugins" / "_template", ignore=ignored)
-    subprocess.run(["bash", "-euc", blocks("sh")[0]], cwd=tmp_path, check=True)
-    copy = tmp_path / "plugins" / "acme"
-
-    program = "import renkei_acme.backend as b; print(b.crm_describe().id, b.__file__)"
-    environment = os.environ | {"PYTHONPATH": str(copy / "src")}
-    told = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-
-    assert told.stdout.split() == ["acme", str(copy / "src/renkei_acme/backend.py")]
-    assert 'acme = "renkei_acme.backend"' in (copy / "pyproject.toml").read_text()
-    left = [path for path in copy.rglob("*") if path.is_file() and b"renkei_template" in path.read_bytes()]
-    assert left == []
 
 
 def test_the_hook_table_lists_each_hook_as_it_is():
