@@ -15,7 +15,7 @@ from typing import Any
 
 from renkei import spec
 from renkei.spec import hooks
-from renkei.testing import BackendAnswer, BadSettings, Kit, LiveSite, SeenRecord
+from renkei.testing import BackendAnswer, BadSettings, Kit, LiveSite, ManualClock, SeenRecord
 from renkei.testing.contract.verify import explained, is_required, known_ids
 
 HERE = Path(__file__).parent
@@ -27,7 +27,8 @@ HEAD = f"""\
 
 Spec {spec.SPEC_VERSION}. Everything here is imported from `renkei.spec`; for a plugin nothing else of renkei exists.
 The kit and the suite are in `renkei.testing` (extra `renkei[testing]`). A guided way through all of it is the
-[tutorial](plugin-tutorial.md); how versions fit each other is in [versioning](versioning.md).
+[tutorial](plugin-tutorial.md); how versions fit each other is in [versioning](versioning.md), and words such as *lane*
+are in the [glossary](glossary.md).
 
 [Hooks](#hooks) · [Context](#context) · [Requests](#requests) · [Answers](#answers) · [Verdicts](#verdicts) ·
 [Fields and values](#fields-and-values) · [Errors](#errors) · [Manifest](#manifest) · [Settings](#settings) ·
@@ -94,6 +95,8 @@ def reference() -> str:
         "## Kit\n",
         _kit(),
         *map(_class, (SeenRecord, BadSettings, BackendAnswer, LiveSite)),
+        _situations(),
+        _class(ManualClock),
         "## Checks\n\n" + _CHECKS,
         _table_of_checks(),
         *map(_check, known_ids()),
@@ -184,9 +187,11 @@ def _default(cls: type, name: str) -> str:
     if "Undefined" in repr(value) or "MISSING" in repr(value):
         factory = getattr(found, "default_factory", None)
         return "empty" if callable(factory) else "required"
-    return (
-        f"`{value!s}`" if isinstance(value, enum.Enum) else "`NoOptions`" if value is spec.NoOptions else f"`{value!r}`"
-    )
+    if inspect.isfunction(value):
+        return "does nothing"
+    if isinstance(value, type):
+        return f"`{value.__name__}`"
+    return f"`{value!s}`" if isinstance(value, enum.Enum) else f"`{value!r}`"
 
 
 def _members(cls: type[enum.Enum]) -> str:
@@ -200,7 +205,7 @@ def _function(function: Any, of: str = "") -> str:
     found = inspect.signature(function)
     own = [item for item in found.parameters.values() if item.name != "self"]
     text = str(found.replace(parameters=own, return_annotation=found.empty))
-    shown = re.sub(r"<.*?>|PydanticUndefined", "…", text).replace("'", "")
+    shown = _unquoted(re.sub(r"<.*?>|PydanticUndefined", "…", text))
     return f"### `{name}{shown}`\n\n{_prose(function)}\n"
 
 
@@ -233,7 +238,12 @@ def _errors() -> list[type[BaseException]]:
 def _error(cls: type[BaseException]) -> str:
     found = inspect.signature(cls.__init__) if cls is not spec.RenkeiError else inspect.Signature()
     own = found.replace(parameters=list(found.parameters.values())[1:], return_annotation=found.empty)
-    return f"### `{cls.__name__}{str(own).replace(chr(39), '')}`\n\n{_prose(cls)}\n"
+    return f"### `{cls.__name__}{_unquoted(str(own))}`\n\n{_prose(cls)}\n"
+
+
+def _unquoted(signature: str) -> str:
+    """A signature whose annotations are not shown as the strings that they are kept as."""
+    return re.sub(r"(: |-> )'([^']*)'", r"\1\2", signature)
 
 
 def _tree() -> str:
@@ -250,10 +260,17 @@ def _kit() -> str:
         lines.append(f"| `{name}` | `{plain}` | {needed} |")
     for name, function in vars(Kit).items():
         if not name.startswith("_") and inspect.isfunction(function):
-            found = str(inspect.signature(function)).replace("'", "").replace("(self, ", "(").replace("(self)", "()")
+            found = _unquoted(str(inspect.signature(function))).replace("(self, ", "(").replace("(self)", "()")
             needed = "required" if name in Kit.__abstractmethods__ else "optional"
             lines.append(f"\n**`{name}{found}`** *{needed}.* {_prose(function)}")
     return "\n".join(lines) + "\n"
+
+
+def _situations() -> str:
+    source = inspect.getsource(sys.modules["renkei.testing.kit"])
+    rows = re.findall(r'^    "(\w+)",  # (.*)$', source, re.MULTILINE)
+    lines = ["### `Situation`\n", "Keys of `Kit.answers`.\n", "| Situation | When |", "|---|---|"]
+    return "\n".join([*lines, *(f"| `{name}` | {when} |" for name, when in rows)]) + "\n"
 
 
 def _table_of_checks() -> str:
@@ -288,7 +305,7 @@ def _prose(thing: Any) -> str:
         if re.fullmatch(r"(Attributes|Args|Raises|Returns):", line):
             out += ["", f"*{line[:-1]}*", ""]
             section = True
-        elif section and (found := re.match(r"    (\*?[\w, .*]+): (.*)", line)):
+        elif section and (found := re.match(r"    (\*?\w[\w, .*]*): (.*)", line)):
             out.append(f"- `{found[1]}`: {found[2]}")
         elif section and line.startswith("        "):
             out.append("  " + line.strip())

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from saboteurs import ALL
+from saboteurs.keyed import KINTONE
 
 from renkei.testing.contract.catalogue import CHECKS
 from renkei.testing.contract.proving import kills
@@ -32,48 +35,84 @@ BY_THE_RUN = {
     "Skipper": (47, "A suite with a skip in a fixture, -k, xfail, a hollow override, a filter.", ("K01", "K02")),
 }
 Words = Mapping[str, str]
+_ANSWER = "\nthe words: "
+_ENOUGH = 900.0
 
 
-def run(name: str, backend: str) -> Words:
-    """Every check's word about one saboteur, in this process."""
-    saboteur = next(one for one in (*WRAPPERS, *ALL) if one.name == name)
-    ids = sorted(id for id, check in CHECKS.items() if id != "K05")
-    outcomes = kills(saboteur, find(backend), ids=ids)
+def run(name: str, backend: str, ids: Sequence[str]) -> Words:
+    """What each of these checks says of one saboteur, in this process; what passed is left out."""
+    outcomes = kills(everybody()[name], find(backend), ids=ids)
     return {id: outcome.word for id, outcome in outcomes.items() if outcome.word != "passed"}
 
 
-def run_all(chosen: Iterable[tuple[str, str]]) -> dict[str, Words]:
-    """The whole matrix on all cores; a process for each saboteur, because one may leave its process in ruins."""
-    jobs = list(chosen)
-    with ProcessPoolExecutor(max_tasks_per_child=1) as pool:
-        return {
-            f"{backend}/{name}": words
-            for (name, backend), words in zip(jobs, pool.map(run, *zip(*jobs, strict=True)), strict=True)
+def run_alone(name: str, backend: str, ids: Sequence[str]) -> Words:
+    """The same in a process of its own: a saboteur may leave its process in ruins, or end it."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", __file__, "--one", name, backend, ",".join(ids)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        timeout=_ENOUGH,
+        check=False,
+    )
+    told = done.stdout.decode().rpartition(_ANSWER)[2]
+    words: Words = json.loads(told) if told else dict.fromkeys(ids, "crashed")
+    return words
+
+
+def run_all(chosen: Mapping[tuple[str, str], Sequence[str]]) -> dict[str, Words]:
+    """All of them, on all cores."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        running = {
+            f"{backend}/{name}": pool.submit(run_alone, name, backend, ids) for (name, backend), ids in chosen.items()
         }
+        found = {}
+        for place, future in running.items():
+            found[place] = future.result()
+            sys.stderr.write(f"{len(found)}/{len(running)} {place}: {' '.join(found[place])}\n")
+        return found
+
+
+def joined(
+    old: Mapping[str, Words], new: Mapping[str, Words], asked: Mapping[str, Collection[str]]
+) -> dict[str, Words]:
+    """The matrix with some cells measured anew; what is no saboteur any more is gone."""
+    there = {f"{backend}/{name}" for name, backend in pairs()}
+    kept = {place: words for place, words in old.items() if place in there}
+    for place, words in new.items():
+        others = {id: word for id, word in kept.get(place, {}).items() if id not in asked[place]}
+        kept[place] = dict(sorted({**others, **words}.items()))
+    return kept
+
+
+def everybody() -> dict[str, Saboteur]:
+    """All saboteurs, by name."""
+    return {one.name: one for one in (*WRAPPERS, *ALL, *KINTONE)}
 
 
 def pairs() -> list[tuple[str, str]]:
     """Which saboteur goes into which plugin."""
-    everywhere = [(saboteur.name, backend) for backend in ("template", "kintone") for saboteur in WRAPPERS]
-    return [*everywhere, *((saboteur.name, "template") for saboteur in ALL)]
+    everywhere = [(one.name, backend) for backend in ("template", "kintone") for one in WRAPPERS]
+    return [*everywhere, *((one.name, "template") for one in ALL), *((one.name, "kintone") for one in KINTONE)]
 
 
 def page(found: Mapping[str, Words]) -> str:
     """The matrix as a page."""
-    saboteurs = sorted((*WRAPPERS, *ALL), key=lambda one: (one.number, one.name))
+    saboteurs = sorted(everybody().values(), key=lambda one: (one.number, one.name))
     lines = [
         "# The kill matrix",
         "",
         "<!-- Made by tests/kill_matrix.py; run `make matrix`. -->",
         "",
         "Each saboteur is a plugin with one defect. It must be found by the checks in bold; the others found it too.",
-        "Those with ⟳ are put round any plugin, by `renkei verify --prove`; here the template and kintone.",
+        "Those with ⟳ are put round any plugin, by `renkei verify --prove`; here the template and kintone. The others",
+        "are put into the template, or where it says so into kintone.",
         "",
         "| Saboteur | Its defect | Found by |",
         "|---|---|---|",
     ]
+    places = pairs()
     for saboteur in saboteurs:
-        for backend in ("template", "kintone") if saboteur in WRAPPERS else ("template",):
+        for backend in (backend for name, backend in places if name == saboteur.name):
             lines.append(_row(saboteur, backend, found.get(f"{backend}/{saboteur.name}", {})))
     for name, (number, does, ids) in BY_THE_RUN.items():
         lines.append(f"| {number:02} {name} | {does} | {', '.join(f'**{id}**' for id in ids)} (tests/test_verify.py) |")
@@ -83,7 +122,7 @@ def page(found: Mapping[str, Words]) -> str:
 def _row(saboteur: Saboteur, backend: str, words: Words) -> str:
     killers = [f"**{id}**" if id in saboteur.killed_by else id for id, word in words.items() if word == "failed"]
     broke = [id for id, word in words.items() if word == "crashed"]
-    mark = f" ⟳ {backend}" if saboteur in WRAPPERS else ""
+    mark = f" ⟳ {backend}" if saboteur in WRAPPERS else " (kintone)" if backend == "kintone" else ""
     tail = f" · broke down: {', '.join(broke)}" if broke else ""
     return f"| {saboteur.number:02} {saboteur.name}{mark} | {saboteur.does} | {', '.join(killers)}{tail} |"
 
@@ -108,16 +147,27 @@ def _by_check(found: Mapping[str, Words]) -> list[str]:
 def main() -> int:
     """Write both files; 1 where a saboteur survives a check that is there for it."""
     parser = argparse.ArgumentParser(description="Run every saboteur through every check.")
-    parser.add_argument("names", nargs="*", help="only these, printed and not written")
+    if sys.argv[1:2] == ["--one"]:
+        name, backend, ids = sys.argv[2:]
+        sys.stdout.write(_ANSWER + json.dumps(run(name, backend, ids.split(","))))
+        sys.stdout.flush()
+        os._exit(0)  # a thread or a lock that a saboteur left behind is no reason to wait
+    parser.add_argument("names", nargs="*", help="only these saboteurs; the rest of the matrix stays as it is")
+    parser.add_argument("--checks", help="only these checks, separated by commas; the rest stays as it is")
+    parser.add_argument("--named", action="store_true", help="only the checks that each has to be found by")
     arguments = parser.parse_args()
-    chosen = [pair for pair in pairs() if not arguments.names or pair[0] in arguments.names]
-    found = run_all(chosen)
-    if arguments.names:
-        sys.stdout.write(json.dumps(found, indent=2) + "\n")
-    else:
-        DATA.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        PAGE.write_text(page(found), encoding="utf-8")
-    by_name = {one.name: one for one in (*WRAPPERS, *ALL)}
+    ids = sorted(set(arguments.checks.split(",")) if arguments.checks else set(CHECKS) - {"K05"})
+    by_name = everybody()
+    chosen = {
+        (name, backend): by_name[name].killed_by if arguments.named else ids
+        for name, backend in pairs()
+        if not arguments.names or name in arguments.names
+    }
+    old = json.loads(DATA.read_text(encoding="utf-8")) if DATA.exists() else {}
+    asked = {f"{backend}/{name}": these for (name, backend), these in chosen.items()}
+    found = joined(old, run_all(chosen), asked)
+    DATA.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    PAGE.write_text(page(found), encoding="utf-8")
     survived = [
         f"{place} survived {id}"
         for place, words in found.items()

@@ -45,6 +45,7 @@ SEEN = {
     (107, "M10"): "refusals describe an empty body with status 500",
     (108, "M10"): "refusals also describe the answer to a write that was applied",
     (109, "M10"): "a key that was sent twice is there 2 times",
+    (423, "M10"): "refusals also describe a web framework's object with status 500",
     (110, "M10"): "unknown_fields is 'ignored', but a record with a field that was deleted was not stored",
     (23, "S04"): "at 'client_secret'): the refusal repeats what was typed",
     (23, "S10"): "the error shows client_secret",
@@ -137,6 +138,15 @@ def seen_with(template: tuple[Subject, Kit], id: str, **changes: Any) -> str:
     module = template[0].module
     assert module is not None
     return seen_in(template[0].instead(described(module, **changes)), id)
+
+
+@pytest.mark.parametrize("statuses", [(), (500, 503), (503, 504)])
+def test_an_error_object_is_described_only_with_statuses_that_the_kit_shows(
+    template: tuple[Subject, Kit], statuses: tuple[int, ...]
+) -> None:
+    seen = seen_with(template, "M10", refusals=(Refusal(statuses=statuses, json_key="error"),))
+
+    assert "by no word of the kit's does the backend itself refuse so" in seen
 
 
 def module_of(template: tuple[Subject, Kit]) -> ModuleType:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from saboteurs import failure, manners, resources
+from saboteurs import crowds, failure, manners, resources
+from saboteurs.rewriting import Change, rewritten
 
 from renkei.testing.contract.catalogue import CHECKS
 from renkei.testing.contract.proving import kills
 from renkei.testing.contract.running import run_check
 from renkei.testing.contract.saboteurs import WRAPPERS, Saboteur
 from renkei.testing.contract.subject import find
+from renkei_template import backend
 from renkei_template.kit import AtelierKit
 
 IDS = sorted(id for id in CHECKS if id[0] in "ER")
-HAND_WRITTEN = (*failure.SABOTEURS, *manners.SABOTEURS, *resources.SABOTEURS)
+HAND_WRITTEN = (*crowds.SABOTEURS, *failure.SABOTEURS, *manners.SABOTEURS, *resources.SABOTEURS)
 OURS = {saboteur.name: saboteur for saboteur in WRAPPERS if saboteur.number in (6, 7, 8, 50)}
 
 # What the check has to have seen, by saboteur and check.
@@ -79,7 +82,7 @@ SEEN = {
     ("RawErrors", "E19"): "raised JSONDecodeError",
     ("BodyInVerdict", "E20"): "the verdict 'suspect', a 400 that repeats the request",
     ("ValueTeller", "E20"): "shows the value of field 'subject'",
-    ("CodeFromAnswer", "E20"): "a 401 that repeats the request (structured) shows the value",
+    ("CodeFromAnswer", "E20"): ", in its `code`",
     ("OwnSocket", "R01"): "203.0.113.7:443, beside `ctx.http`",
     ("OwnResolver", "R01"): "looked up telemetry.invalid:443",
     ("Telemetry", "R01"): "sent to 203.0.113.7:514",
@@ -90,6 +93,19 @@ SEEN = {
     ("OwnPatience", "R04"): "it passed its deadline and was cancelled",
     ("CancelSwallower", "R05"): "after it was cancelled, crm_push sent 1 more requests",
     ("Hoarder", "R06"): "blocks of memory more are held",
+    ("FoursForgetter", "E05"): "a 429, to request 2 of a push of 50: record 'rk000001contractsuite' is stored and",
+    ("FoursForgetter", "E09"): "to request 2 of a push of 50: record 'rk000001contractsuite' is stored and reported",
+    ("FoursForgetter", "E14"): "to request 2 of a push of 50: record 'rk000001contractsuite' is stored and reported",
+    ("FoursForgetter", "E17"): "locked, to request 2 of a push of 50: record 'rk000001contractsuite' is stored and",
+    ("FivesForgetter", "E05"): "a 429, to request 27 of a push of 50: record 'rk000026contractsuite' is stored and",
+    ("FivesForgetter", "E09"): "to request 27 of a push of 50: record 'rk000026contractsuite' is stored and reported",
+    ("FivesForgetter", "E10"): "to request 27 of a push of 50: record 'rk000026contractsuite' is stored and reported",
+    ("FivesForgetter", "E14"): "to request 27 of a push of 50: record 'rk000026contractsuite' is stored and reported",
+    ("FivesForgetter", "E17"): "locked, to request 27 of a push of 50: record 'rk000026contractsuite' is stored and",
+    ("OwnBreakdown", "E07"): "a 500 to a write (JSON): record 'rk000028contractsuite' is reported as 'not_stored'",
+    ("TooLargeWaiter", "E07"): "a 413 to a write: Unavailable instead of",
+    ("StageBlamer", "E15"): "an option names what the backend does not know any more, and record",
+    ("RedirectForgiver", "E11"): "a redirect (302): the record is reported as 'not_stored', and it may be stored",
 }
 SEEN_OF_WRAPPERS = {
     ("template", "AllOrNothingLiar", "E01"): "is stored and reported as 'rejected'",
@@ -140,12 +156,61 @@ class NoLockKit(AtelierKit):
     answers: ClassVar = {name: said for name, said in AtelierKit.answers.items() if name != "locked"}
 
 
-def test_a_plain_conflict_stands_for_a_lock_that_the_kit_has_no_words_for() -> None:
+def test_a_lock_is_played_only_in_words_that_the_kit_has() -> None:
     sound = replace(find("template"), kit=NoLockKit)
-    bad = kills(next(one for one in HAND_WRITTEN if one.name == "LockAsRejection"), sound)["E17"]
+    saboteur = next(one for one in HAND_WRITTEN if one.name == "LockAsRejection")
 
     assert run_check("E17", sound, NoLockKit()).word == "passed"
-    assert (bad.word, bad.seen) == ("failed", "a plain 409 to a push made 'rejected' of the record")
+    assert kills(saboteur, sound)["E17"].word == "passed"  # nobody knows what a 409 means there
+
+
+IN_PARALLEL = """    verdicts: list[spec.Verdict] = []
+    stopped_by: spec.BackendError | None = None
+    for at in range(0, len(request.records), 4):
+        four = request.records[at : at + 4] if stopped_by is None else ()
+        told = await __import__("asyncio").gather(*(_store(ctx, request, one) for one in four), return_exceptions=True)
+        for record, said in zip(four, told, strict=True):
+            if isinstance(said, spec.BackendError):
+                stopped_by = stopped_by or said
+                lost = isinstance(said, spec.OutcomeUnknown)
+                verdicts.append((spec.Unknown if lost else spec.NotStored)(key=record.key))
+            else:
+                verdicts.append(said)
+    verdicts += ["""
+
+
+def test_a_plugin_that_sends_in_parallel_and_tells_the_truth_passes() -> None:
+    good = find("template")
+    source = (Path(backend.__file__)).read_text(encoding="utf-8")
+    loop = source[source.index("    verdicts: list[spec.Verdict] = []") :]
+    loop = loop[: loop.index("    verdicts += [") + len("    verdicts += [")]
+    parallel = good.instead(rewritten(Change("backend", loop, IN_PARALLEL)))
+
+    outcomes = [run_check(id, parallel, parallel.kit()) for id in ("E05", "E09", "E10", "E14", "E17")]
+
+    assert [(outcome.word, outcome.seen) for outcome in outcomes] == [("passed", "")] * 5
+
+
+class StaleKit(AtelierKit):
+    """It gives options that the simulator knows."""
+
+    stale_options: ClassVar = {"stage": "受付"}
+
+
+class UnparsedKit(AtelierKit):
+    """It gives options that nobody can parse."""
+
+    stale_options: ClassVar = {"stage": "two\nlines"}
+
+
+@pytest.mark.parametrize(
+    ("kit", "seen"),
+    [(StaleKit, "does the simulator know them?"), (UnparsedKit, "have to be such as parse")],
+)
+def test_stale_options_that_are_none_are_the_kits_fault(kit: type[AtelierKit], seen: str) -> None:
+    outcome = run_check("E15", replace(find("template"), kit=kit), kit())
+
+    assert (outcome.word, seen in outcome.seen) == ("failed", True), outcome
 
 
 def test_every_wrapper_of_ours_is_looked_at_with_every_check_it_names() -> None:

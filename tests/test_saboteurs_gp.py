@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from saboteurs import mapping, pushing
+from saboteurs import keyed, mapping, pushing
 from saboteurs.rewriting import Change, rewritten
 
 from renkei import spec
@@ -54,6 +54,7 @@ SEEN = {
     (147, "P07"): "has no default, and the stored record holds a value there",
     (148, "G01"): "something else of record",
     (149, "G02"): "the schema says so: ",
+    (409, "G02"): "a number of 29 digits where the request's schema allows 38",
     (150, "P05"): "a push of 51 records, one more than push_size, sent 51 requests",
     (151, "P13"): "where the manifest says at most 65536",
     (152, "P02"): "is that of the record that holds",
@@ -66,6 +67,12 @@ SEEN = {
     (157, "P12"): "changed the records of its request",
     (158, "P15"): "several records have one link",
     (159, "P02"): "holds 'RK001001CONTRACTSUITE' as its key",
+    (427, "P06"): "it reports 3 records as stored by 1 requests",
+    (455, "G02"): "no value for the field 'subject', where it is required,: crm_map had nothing against it",
+    (456, "P02"): "record 41 of a push of 50: 0 requests that carry it",
+    (456, "P04"): "good records were not stored: rk400041contractsuite not_stored",
+    (457, "P02"): "record 21 of a push of 50: 2 requests that carry it instead of one",
+    (457, "P04"): "50 records were pushed and reported as stored",
     (159, "P06"): "'RK000601CONTRACTSUITE'",
 }
 
@@ -247,6 +254,51 @@ def test_a_duplicate_is_an_error_on_the_key_field_and_nothing_else(answer, seen,
     outcome = run_check("P06", *proven("kintone"))
 
     assert (outcome.word, seen in outcome.seen) == ("failed", True), outcome
+
+
+SEEN_IN_KINTONE = {
+    "AnyKeyError": "a record with a key that is too long was called 'duplicate': its key is fresh",
+    "LongKeyTaken": "a record with a key that is too long was called 'duplicate': its key is fresh",
+    "UniqueOrNot": "a key that is too long, in a schema whose key field is not unique, was called 'duplicate'",
+    "JapaneseReader": "when the answer says so in other words, 'Ein Satz in einer anderen Sprache.'",
+    "SignLoser": "field '金額', number ",
+    "FifteenDigits": "field '金額', all its digits",
+    "ManyCondemner": "records that nothing is wrong with were refused: rk000003contractsuite",
+    "CrowdOfDuplicates": "record 2 of 100, 3 of which have a taken key, was called 'duplicate', and its key is fresh",
+    "FirstDigit": "records that nothing is wrong with were refused",
+    "FirstFifty": "and 'suspect' at the end of one of 100",
+    "Quoter": "shows the bad value of field '受付番号' (its beginning or end), in its `message`",
+    "LookupOfferer": "what was sent for them was not kept: ['前回の件名']",
+    "FirstTwenty": "field '操作ユーザ', a plain value",
+    "UserFolder": "in the fields ['操作ユーザ']",
+    "RawHtml": "field '本文HTML', a script: it is sent as it came",
+}
+
+
+@pytest.mark.parametrize("saboteur", keyed.KINTONE, ids=lambda saboteur: saboteur.name)
+def test_a_defect_of_keys_or_rich_text_is_found_in_kintone(saboteur: Saboteur, proven):
+    subject, kit = proven("kintone")
+    (id,) = saboteur.killed_by
+
+    outcome = run_check(id, saboteur.damage(subject), kit)
+
+    assert (outcome.word, SEEN_IN_KINTONE[saboteur.name] in outcome.seen) == ("failed", True), outcome
+
+
+def test_a_copy_of_kintone_without_a_change_is_as_good(proven):
+    subject, kit = proven("kintone")
+    copy = subject.instead(rewritten(of="renkei_kintone"))
+
+    assert [run_check(id, copy, kit).word for id in ("P06", "Z03")] == ["passed", "passed"]
+
+
+def test_words_for_a_taken_key_make_no_duplicate_of_another_refusal(proven, monkeypatch):
+    taken = "値がほかのレコードと重複しています。"
+    monkeypatch.setattr(
+        kintone_push, "_is_taken", lambda *args: args[3][0].messages == (taken,) or args[3][0].field == args[1]
+    )
+
+    assert "was called 'duplicate'" in run_check("P06", *proven("kintone")).seen
 
 
 @pytest.mark.parametrize("more", [1, 30])

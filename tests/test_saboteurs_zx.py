@@ -11,10 +11,13 @@ import pytest
 from saboteurs import isolation, security
 from saboteurs.rewriting import Change, rewritten
 
+from renkei.spec import PushReport
 from renkei.testing.contract.catalogue import CHECKS
+from renkei.testing.contract.leaks import scraps
 from renkei.testing.contract.proving import kills
-from renkei.testing.contract.running import run_check
+from renkei.testing.contract.running import run_check, staged
 from renkei.testing.contract.saboteurs import Saboteur, damaged
+from renkei.testing.contract.spy import Said
 from renkei.testing.contract.subject import Subject, find
 from renkei.testing.kit import Kit
 
@@ -35,6 +38,8 @@ SEEN = {
     ("Annotator", "Z01"): "what crm_authenticate raised shows",
     ("TokenInAddress", "Z01"): "the address of a request of crm_",
     ("TokenInLabel", "Z01"): "the answer of crm_authenticate shows good client_secret (in part)",
+    ("SecretHint", "Z01"): "the answer of crm_authenticate shows good client_secret (its beginning or end)",
+    ("SecretDigest", "Z01"): "the answer of crm_authenticate shows good client_secret (a digest of it)",
     ("ChainedRequest", "Z01"): "what crm_authenticate raised shows",
     ("SecretRecord", "Z01"): "a stored record shows",
     ("ValueLogger", "Z02"): "a log line of 'renkei.plugin.template' at INFO shows the value of field",
@@ -56,6 +61,9 @@ SEEN = {
     ("Rememberer", "X04"): "api.KEPT",
     ("ProcessChanger", "X04"): "the environment variable 'ATELIER_BUSY'",
     ("LoopRunner", "X06"): "in one with an event loop",
+    ("StatsTeller", "Z04"): "crm_discover asked 'usage-stats.atelier-crm.example' whatever the settings",
+    ("LargeFileKeeper", "Z02"): "/atelier-cache' was written and holds more than",
+    ("LockHolder", "X01"): "held the event loop past its deadline",
     ("TaskLeaver", "X04"): "the task 'sleep'",
 }
 
@@ -224,6 +232,31 @@ def test_a_secret_that_is_too_short_to_be_looked_for_is_the_kits_fault(template:
 
     assert outcome.word == "failed"
     assert "'wrong client_secret' has fewer than 8 characters" in outcome.seen
+
+
+def test_letters_that_are_anybodys_words_are_nobodys_secret() -> None:
+    innocent = "the client_secret of a simulated account"
+
+    assert list(scraps("simulated-sample-secret", 6, innocent)) == ["simulated-", "-secret"]
+    assert list(scraps("zq93kfy1mm2p", 6, innocent)) == ["zq93kf", "y1mm2p"]
+    assert list(scraps("client_secret", 6, innocent)) == []
+
+
+def test_a_push_is_told_its_own_report_beside_another_one(template: Subject) -> None:
+    class Crowded(list[Said]):
+        """After each push, somebody else's is heard, too."""
+
+        def append(self, said: Said) -> None:
+            super().append(said)
+            if said.hook == "crm_push":
+                others = said.request.model_copy(update={"records": ()})
+                super().append(Said(hook="crm_push", request=others, answer=PushReport(verdicts=())))
+
+    with staged(template, template.kit()) as stage:
+        stage.heard = Crowded()
+        pushed = stage.good.push(stage.good.records(2))
+
+    assert set(pushed.words().values()) == {"created"}
 
 
 CHANGES = {

@@ -11,7 +11,19 @@ from renkei import spec
 from renkei.testing.contract.saboteurs import Saboteur, damaged, described, module_saboteur
 from renkei_template import api
 from renkei_template.backend import crm_authenticate, crm_discover, crm_push, crm_refresh
+from saboteurs.rewriting import Change, with_changes
 
+_PROBE: Final = "        await api.get(with_token, api.table_path(request.target))\n"
+_EMPTY_PROBE: Final = """
+        tried = await with_token.http.post(
+            f"{ctx.settings.origin}{api.table_path(request.target)}/records",
+            json={"values": {}},
+            headers=api._bearer(with_token),
+        )
+        if tried.status_code in (401, 403, 404):
+            raise answers.error(tried, ctx.clock)
+"""
+_BEARER: Final = '    return {"authorization": f"Bearer {ctx.credentials[ACCESS]}"}'
 _ASYNC: Final = ("authenticate", "discover", "push", "list_targets", "verify", "refresh")
 
 
@@ -259,6 +271,47 @@ SABOTEURS: Final[tuple[Saboteur, ...]] = (
         131, "TrustingOutage", "Takes settings as proven while nobody answers.", ("A07",), _trusting_outage
     ),
     module_saboteur(132, "LaneProbeWriter", "Leaves a record when it probes one lane.", ("A08",), _lane_probe_writer),
+    module_saboteur(
+        404,
+        "LastToken",
+        "Uses the token that was given last, to whomever.",
+        ("A09",),
+        with_changes(
+            Change("api", 'ACCESS = "access_token"\n', 'ACCESS = "access_token"\n_LAST: dict[str, SecretStr] = {}\n'),
+            Change(
+                "api",
+                "        return token, _credentials",
+                '        _LAST["token"] = token.access_token\n        return token, _credentials',
+            ),
+            Change(
+                "api",
+                _BEARER,
+                '    token = _LAST["token"].get_secret_value() if _LAST else ctx.credentials[ACCESS]\n'
+                '    return {"authorization": f"Bearer {token}"}',
+            ),
+        ),
+    ),
+    module_saboteur(
+        407,
+        "EmptyProbe",
+        "Probes a lane by storing a record without values, which this table happens to refuse.",
+        ("A08",),
+        with_changes(Change("backend", _PROBE, f"{_PROBE}{_EMPTY_PROBE.lstrip(chr(10))}")),
+    ),
+    module_saboteur(
+        453,
+        "MinuteReader",
+        "Takes the seconds that a token is good for to be minutes.",
+        ("A06",),
+        with_changes(Change("api", "timedelta(seconds=token.expires_in)", "timedelta(minutes=token.expires_in)")),
+    ),
+    module_saboteur(
+        454,
+        "EndForgetter",
+        "Does not tell when a token ends.",
+        ("A06",),
+        with_changes(Change("api", "        expires_at=expires_at,\n", "")),
+    ),
     module_saboteur(
         133, "TokenSharer", "Uses the first connection's token for all that come after it.", ("A09",), _token_sharer
     ),

@@ -10,7 +10,13 @@ from renkei import spec
 from renkei.testing.contract.saboteurs import Saboteur, damaged, described, module_saboteur
 from renkei_template import answers, api
 from renkei_template.backend import crm_discover, crm_list_targets, crm_map, crm_push, crm_verify
+from saboteurs.rewriting import Change, with_changes
 
+_ABSENT_ONLY_IF_ALL: Final = "spec.CannotTell(key=key) if page.items or page.next is not None else spec.Absent(key=key)"
+_DENIED: Final = "    except spec.PermissionDenied:\n        # A client"
+_NO_TABLE: Final = """    except spec.TargetNotFound:
+        replies += [spec.Absent(key=key) for key in request.keys[len(replies) :]]
+"""
 _SUPPORTED: Final = spec.Capability(state=spec.CapabilityState.SUPPORTED)
 
 
@@ -106,7 +112,10 @@ def _memory(good: ModuleType) -> ModuleType:
 
     async def verify(ctx: Any, request: spec.VerifyRequest) -> spec.VerifyReport:
         report = await crm_verify(ctx, request)
-        told = [spec.Present(key=one.key, id=won[one.key]) if one.key in won else one for one in report.answers]
+        told = [
+            spec.Present(key=one.key, id=won[one.key]) if one.key in won and isinstance(one, spec.Absent) else one
+            for one in report.answers
+        ]
         return spec.VerifyReport(answers=tuple(told))
 
     return damaged(good, push=push, verify=verify)
@@ -206,5 +215,39 @@ SABOTEURS: Final[tuple[Saboteur, ...]] = (
     module_saboteur(317, "HalfList", "Lists the first few targets.", ("V01",), _half_list),
     module_saboteur(318, "GhostList", "Lists a target that is not there.", ("V01",), _ghost_list),
     module_saboteur(328, "FirstPageOfTargets", "Reads one page of targets.", ("V01",), _first_page_of_targets),
+    module_saboteur(
+        400,
+        "FixedFieldVerify",
+        "Searches one field, whichever is asked for.",
+        ("V02",),
+        with_changes(Change("backend", '{"field": request.key_field, "equals"', '{"field": "delivery_key", "equals"')),
+    ),
+    module_saboteur(
+        401,
+        "FirstPageVerify",
+        "Takes a first page full of look-alikes for a proof of absence.",
+        ("V02",),
+        with_changes(Change("backend", _ABSENT_ONLY_IF_ALL, "spec.Absent(key=key)")),
+    ),
+    module_saboteur(
+        402,
+        "EmptyPageVerify",
+        "Takes an empty page for the end of a search.",
+        ("V02",),
+        with_changes(
+            Change(
+                "backend",
+                _ABSENT_ONLY_IF_ALL,
+                "spec.CannotTell(key=key) if page.items else spec.Absent(key=key)",
+            )
+        ),
+    ),
+    module_saboteur(
+        403,
+        "NoTableNoRecords",
+        "Calls every record absent where the table is gone.",
+        ("V02", "C09"),
+        with_changes(Change("backend", _DENIED, f"{_NO_TABLE}{_DENIED}")),
+    ),
     module_saboteur(319, "ShuffledUpgrade", "Changes current settings each time.", ("V03",), _shuffled_upgrade),
 )

@@ -22,6 +22,14 @@ def _in_push(*lines: str) -> Change:
     return Change("backend", _PUSH, "".join(f"    {line}\n" for line in lines) + _PUSH)
 
 
+def _locked(_good: ModuleType) -> ModuleType:
+    name = "async def crm_push(ctx: AtelierContext, request: spec.PushRequest) -> spec.PushReport:\n"
+    inner = name.replace("crm_push", "_push")
+    outer = f"{name}    with _LOCK:\n        return await _push(ctx, request)\n\n\n{inner}"
+    lock = "import threading\n\n_LOCK = threading.Lock()\n\n\n"
+    return rewritten(Change("backend", f"@spec.push\n{name}", f"{lock}@spec.push\n{outer}"))
+
+
 def _when_busy(*lines: str) -> Change:
     """Where the backend says that there were too many requests."""
     head = "        case 429:\n"
@@ -67,8 +75,12 @@ SABOTEURS: tuple[Saboteur, ...] = (
     module_saboteur(217, "ProcessChanger", "Changes the process's environment.", ("X04",),
                     with_changes(_in_push("import os", 'os.environ["ATELIER_BUSY"] = "1"'))),
     module_saboteur(218, "LoopRunner", "Runs an event loop of its own to map.", ("X06",),
-                    with_changes(_in_map("import asyncio", "asyncio.run(asyncio.sleep(0))"))),
+                    with_changes(_in_map("import asyncio, contextlib",
+                                         "with contextlib.closing(asyncio.new_event_loop()) as loop:",
+                                         "    loop.call_soon(loop.stop)",
+                                         "    loop.run_forever()"))),
     module_saboteur(219, "TaskLeaver", "Leaves a task behind.", ("X04",),
                     with_changes(_in_push("import asyncio",
                                           "asyncio.get_running_loop().create_task(asyncio.sleep(30))"))),
+    module_saboteur(450, "LockHolder", "Keeps a lock of threads while it waits for the backend.", ("X01",), _locked),
 )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from renkei.testing import Kit, SeenRecord
+from renkei.testing import BadSettings, Kit, SeenRecord
 from renkei.testing.contract.saboteurs import Saboteur
 from renkei.testing.contract.subject import Subject
 from renkei_template.kit import AtelierKit
@@ -133,6 +133,21 @@ class LazyReset(AtelierKit):
         self._atelier.tables[self.target].fields += added[:1]
 
 
+class NarrowTarget(AtelierKit):
+    """Its second target has no field for the key."""
+
+    second_target = "empty"
+
+
+class OwnWords(AtelierKit):
+    """One of its bad values is a word of the sentence that refuses it."""
+
+    def bad_settings(self) -> Sequence[BadSettings]:
+        """One more."""
+        worded = {**self.good_settings(), "client_id": "letters!"}
+        return (*super().bad_settings(), BadSettings(settings=worded, field="client_id", value="letters"))
+
+
 class MildPoison(AtelierKit):
     """Its poison harms nobody."""
 
@@ -158,5 +173,7 @@ SABOTEURS: Final[tuple[Saboteur, ...]] = (
     _kit_saboteur(324, "MildPoison", "The kit's poison is a good record.", ("K03",), MildPoison),
     _kit_saboteur(325, "EchoProbe", "The probe sees what was seeded, from memory.", ("K04",), EchoProbe),
     _kit_saboteur(326, "KeyProbe", "The probe sees no values.", ("K04",), KeyProbe),
+    _kit_saboteur(408, "NarrowTarget", "The second target has no key field.", ("K04", "A09"), NarrowTarget),
+    _kit_saboteur(410, "OwnWords", "A bad setting is a word of the plugin's own sentence.", ("S04",), OwnWords),
     _kit_saboteur(327, "LazyReset", "Reset leaves a field that was added.", ("K04",), LazyReset),
 )

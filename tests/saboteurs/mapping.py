@@ -17,6 +17,8 @@ _RETURN_LONG = "        raise _Unfit(Code.TOO_SHORT)\n    return value\n"
 _UNKNOWN_CHOICE = "        raise _Unfit(Code.UNKNOWN_CHOICE)\n"
 _NOT_BOOL = "not isinstance(value, int) or isinstance(value, bool)"
 _PROBLEM = "            problems.append(_problem(code, unfit))\n"
+_DASHES = """problems: list[Problem] = []
+    fields |= {one.field: "-" for one in _missing(request)}"""
 _REQUIRED = "if field.required and field.writable and not field.has_default and field.code not in request.values"
 
 
@@ -158,6 +160,22 @@ SABOTEURS: Final[tuple[Saboteur, ...]] = (
         "Does not look at lengths, and leaves it to the backend to refuse.",
         ("G02",),
         with_changes(Change("records", "length > field.max_length:", "False:")),
+    ),
+    module_saboteur(
+        409,
+        "Normalizer",
+        "Rounds numbers to the 28 digits with which Python calculates.",
+        ("G02",),
+        with_changes(Change("records", _PLAIN, 'plain = format(value.normalize(), "f") if value else "0"')),
+    ),
+    module_saboteur(
+        455,
+        "DashFiller",
+        "Puts a dash into a required text that has no value.",
+        ("G02",),
+        with_changes(
+            Change("records", "problems = _missing(request)", _DASHES),
+        ),
     ),
 )
 """Those of the letter G."""

@@ -14,6 +14,17 @@ _SIZE_CHECK = "if len(request.records) > PUSH_SIZE:"
 _KEY_CHECK = "if len({record.key for record in request.records}) < len(request.records):"
 
 
+_SENT: Final = "            verdicts.append(await _store(ctx, request, record))\n"
+_SENT_AND_FORGOTTEN: Final = "                await _store(ctx, request, record)\n"
+_OUT_OF_TIME: Final = "        if ctx.remaining() < _TIME_FOR_ONE:"
+_SENT_ONCE: Final = """            body = records.body_of(record.fields, request.options)
+            if body not in known:
+                known[body] = await _store(ctx, request, record)
+            verdicts.append(known[body].model_copy(update={"key": record.key}))
+"""
+_NO_VERDICTS: Final = "    verdicts: list[spec.Verdict] = []\n"
+
+
 def _insert_only(good: ModuleType) -> ModuleType:
     """It promises what its backend does not keep: nothing looks at the key."""
 
@@ -145,5 +156,31 @@ SABOTEURS: Final[tuple[Saboteur, ...]] = (
     module_saboteur(157, "RequestEditor", "Writes into the request that it was given.", ("P12",), _request_editor),
     module_saboteur(158, "OneLink", "Gives every record the link of its target.", ("P15",), _one_link),
     module_saboteur(159, "KeyMangler", "Changes the case of the delivery key.", ("P02", "P06"), _key_mangler),
+    module_saboteur(
+        456,
+        "EarlyStopper",
+        "Sends the first forty records of a push and no more.",
+        ("P02", "P04"),
+        with_changes(Change("backend", _OUT_OF_TIME, _OUT_OF_TIME.replace(":", " or len(verdicts) >= 40:"))),
+    ),
+    module_saboteur(
+        457,
+        "LateDoubler",
+        "Sends each record twice from the twenty-first on.",
+        ("P02", "P04"),
+        with_changes(
+            Change("backend", _SENT, f"            if len(verdicts) >= 20:\n{_SENT_AND_FORGOTTEN}{_SENT}"),
+        ),
+    ),
+    module_saboteur(
+        427,
+        "ContentMerger",
+        "Sends records of the same content once.",
+        ("P06",),
+        with_changes(
+            Change("backend", _NO_VERDICTS, f"{_NO_VERDICTS}    known: dict[bytes, spec.Verdict] = {{}}\n"),
+            Change("backend", _SENT, _SENT_ONCE),
+        ),
+    ),
 )
 """Those of the letter P."""

@@ -1,21 +1,25 @@
-"""A copy of the template with a few words of its source changed: for defects deep inside of it."""
+"""A copy of a plugin of ours with a few words of its source changed: for defects deep inside of it."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import itertools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-import renkei_template
-
 # In the order in which they import each other.
-_MODULES: Final = ("codes", "settings", "manifest", "fields", "answers", "api", "records", "backend")
-_HOME: Final = Path(renkei_template.__file__).parent
+_MODULES: Final[Mapping[str, Sequence[str]]] = {
+    "renkei_template": ("codes", "settings", "manifest", "fields", "answers", "api", "records", "backend"),
+    "renkei_kintone": (
+        *("addresses", "settings", "meanings", "manifest", "wire", "validation", "field_types"),
+        *("records", "fields", "account", "push", "backend"),
+    ),
+}
 _copies = itertools.count(1)
 
 
@@ -28,28 +32,31 @@ class Change:
     new: str
 
 
-def rewritten(*changes: Change) -> ModuleType:
-    """The template's backend, from a copy of its modules with these *changes*."""
-    name = f"damaged_template_{next(_copies)}"
+def rewritten(*changes: Change, of: str = "renkei_template") -> ModuleType:
+    """The backend of package *of*, from a copy of its modules with these *changes*."""
+    good = importlib.import_module(of)
+    name = f"damaged_{of.removeprefix('renkei_')}_{next(_copies)}"
     package = ModuleType(name)
     package.__path__ = []
+    package.__dict__["__version__"] = getattr(good, "__version__", "")
     sys.modules[name] = package
-    for module in _MODULES:
-        setattr(package, module, _copied(name, module, [change for change in changes if change.module == module]))
+    for module in _MODULES[of]:
+        setattr(package, module, _copied(good, name, module, [change for change in changes if change.module == module]))
     backend: ModuleType = package.backend
     return backend
 
 
-def with_changes(*changes: Change) -> Callable[[ModuleType], ModuleType]:
+def with_changes(*changes: Change, of: str = "renkei_template") -> Callable[[ModuleType], ModuleType]:
     """Damage for `module_saboteur`: whatever the good module is, the changed copy."""
-    return lambda _good: rewritten(*changes)
+    return lambda _good: rewritten(*changes, of=of)
 
 
-def _copied(package: str, module: str, changes: list[Change]) -> ModuleType:
-    path = _HOME / f"{module}.py"
+def _copied(good: ModuleType, package: str, module: str, changes: list[Change]) -> ModuleType:
+    assert good.__file__ is not None
+    path = Path(good.__file__).parent / f"{module}.py"
     source = path.read_text(encoding="utf-8")
     for change in changes:
-        assert change.old in source, f"the template's {module}.py no longer has {change.old!r}"
+        assert change.old in source, f"{good.__name__}'s {module}.py no longer has {change.old!r}"
         source = source.replace(change.old, change.new)
     name = f"{package}.{module}"
     spec = importlib.util.spec_from_loader(name, loader=None)
@@ -57,5 +64,5 @@ def _copied(package: str, module: str, changes: list[Change]) -> ModuleType:
     made = importlib.util.module_from_spec(spec)
     made.__file__ = str(path)
     sys.modules[name] = made  # where pydantic looks for a model's names
-    exec(compile(source.replace("renkei_template", package), str(path), "exec"), vars(made))
+    exec(compile(source.replace(good.__name__, package), str(path), "exec"), vars(made))
     return made

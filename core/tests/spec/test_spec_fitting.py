@@ -111,6 +111,21 @@ def test_all_problems_of_a_record_are_told_at_once():
     }
 
 
+def test_a_value_for_a_field_of_a_type_that_is_not_written_is_a_problem():
+    fields = (
+        Field(code="due", label="", type=FieldType.DATE, native_type=""),
+        Field(code="body", label="", type=FieldType.TEXT, native_type=""),
+    )
+    schema = spec.TargetSchema(target="t", label="t", fields=fields)
+    values = {"due": date(2026, 1, 1), "body": "a"}
+    request = spec.MapRequest(key="k", values=values, target_schema=schema, options=spec.NoOptions(), settings={})
+
+    assert spec.problems(request) == []
+    assert [(found.field, found.code) for found in spec.problems(request, (FieldType.TEXT,))] == [
+        ("due", "unsupported_type")
+    ]
+
+
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30, places=12))
 def test_digits_are_those_of_the_number_written_out(number):
     with localcontext(prec=100):

@@ -15,6 +15,7 @@ from renkei.cli.failures import CommandError
 from renkei.cli.scope import Scope
 
 if TYPE_CHECKING:
+    from renkei.testing.contract.ledger import Line
     from renkei.testing.contract.verify import Verdict
 
 _WORDS = {
@@ -25,6 +26,9 @@ _WORDS = {
     "missing": ("実行されず", "NOT RUN"),
     "hollow": ("すり替え", "REPLACED"),
 }
+
+# About the kit and its simulator, and not about the plugin.
+_KIT = ("K03", "K04")
 
 
 def register(app: typer.Typer) -> None:
@@ -161,12 +165,31 @@ def _tell(scope: Scope, suite: Any, verdict: Verdict, report: Path) -> None:
         for id, line in verdict.lines.items()
     ]
     scope.out.table(headings, rows)
+    for ids, line in _grouped(verdict):
+        _tell_one(scope, suite, ids, line)
+    _sum_up(scope, suite, verdict, report)
+
+
+def _grouped(verdict: Verdict) -> list[tuple[list[str], Line]]:
+    """What went wrong, each thing once; what is wrong with the kit first, because the rest may follow from it."""
+    groups: dict[tuple[str, str], list[str]] = {}
     for id, line in verdict.lines.items():
         if line.word != "passed":
-            mark = "required" if suite.is_required(id) else "advisory"
-            scope.out.line(f"\n{id} ({mark}) {_WORDS[line.word][1]}: {line.seen or 'it did not run'}")
-            scope.out.line(suite.explained(id).explanation())
-    _sum_up(scope, suite, verdict, report)
+            groups.setdefault((line.word, line.seen) if line.seen else (line.word, id), []).append(id)
+    found = [(ids, verdict.lines[ids[0]]) for ids in groups.values()]
+    return sorted(found, key=lambda group: (group[0][0] not in _KIT, group[0]))
+
+
+def _tell_one(scope: Scope, suite: Any, ids: list[str], line: Line) -> None:
+    mark = "required" if any(suite.is_required(id) for id in ids) else "advisory"
+    scope.out.line(f"\n{' '.join(ids)} ({mark}) {_WORDS[line.word][1]}: {line.seen or 'it did not run'}")
+    if len(ids) == 1:
+        scope.out.line(suite.explained(ids[0]).explanation())
+    if ids[0] in _KIT:
+        scope.out.say(
+            ja="先にキットを直してください。ほかの不合格はこれが原因かもしれません。",
+            en="Mend the kit first: what else failed may follow from it.",
+        )
 
 
 def _sum_up(scope: Scope, suite: Any, verdict: Verdict, report: Path) -> None:

@@ -48,7 +48,8 @@ class BackendError(RenkeiError):
     """Something that concerns the lane, not one record. Use a subclass: the class decides what happens next.
 
     Args:
-        code: the backend's own code where it gave one (`GAIA_IA02`), else a short word of the plugin's.
+        code: the backend's own code where it gave one (`GAIA_IA02`), else a short word of the plugin's. Pass on only
+            what has the form of a code, and never whatever an answer holds in that place.
             The sentence an admin reads is looked up under it in `Manifest.sentences`; without one, core has its own
             for each class.
         message: English, for logs and operators; names fields and permissions, never values or secrets. Write it

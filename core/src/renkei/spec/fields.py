@@ -97,7 +97,8 @@ class Field(Answer):
         minimum, maximum: inclusive, None where not limited.
         digits, decimals: most digits in all, and after the point; None where not limited.
         choices: the options; `choices_open` where others are accepted too.
-        precision: the finest unit of a time or date-time that the backend keeps.
+        precision: the finest unit of a time or date-time that the backend keeps. What is finer is cut off, by the
+            plugin or by the backend: the one place where cutting is right, and never a reason to refuse a value.
         fields: of a table, its columns.
     """
 

@@ -7,7 +7,7 @@ Core holds every rendered value against its field before it asks `crm_map`. A pl
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, Final
@@ -47,13 +47,17 @@ class _Misfit(Exception):
         super().__init__(code)
 
 
-def problems(request: MapRequest) -> list[Problem]:
+def problems(request: MapRequest, types: Collection[FieldType] | None = None) -> list[Problem]:
     """Everything that is wrong with the values of *request*, as far as its schema tells; empty where nothing is.
 
     That is: a value for a field that is not there or not writable, of the wrong Python type, empty, too long or too
     short, out of range, with too many digits or decimals, not among the choices, chosen twice, with a line break in one
     line, with NUL or half of a surrogate pair; and no value for a required field without a default. Formats (what is
-    an e-mail address?), what values mean together, and field types that the backend does not have are the plugin's own.
+    an e-mail address?) and what values mean together are the plugin's own.
+
+    Args:
+        request: as `crm_map` gets it.
+        types: what the plugin writes; a value for a field of another type is a problem. None: any but opaque.
     """
     schema = request.target_schema
     found = [
@@ -62,7 +66,10 @@ def problems(request: MapRequest) -> list[Problem]:
         if field.required and field.writable and not field.has_default and field.code not in request.values
     ]
     for code, value in request.values.items():
-        problem = misfit(code, schema.field(code), value)
+        field = schema.field(code)
+        problem = misfit(code, field, value)
+        if problem is None and types is not None and field is not None and field.type not in types:
+            problem = _problem(code, _unsupported(field))
         if problem is not None:
             found.append(problem)
     return found
@@ -218,6 +225,14 @@ def _choice(field: Field, value: Any) -> None:
             ja="同じ選択肢が二度選ばれています。マッピングを直してください。",
             en="One choice is there twice; correct the mapping.",
         )
+
+
+def _unsupported(field: Field) -> _Misfit:
+    return _Misfit(
+        "unsupported_type",
+        ja="このプラグインが書き込めない種類の項目です。マッピングから外してください。",
+        en=f"This plugin does not write fields of type {field.type}; take it out of the mapping.",
+    )
 
 
 def _missing() -> _Misfit:

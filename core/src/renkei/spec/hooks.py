@@ -87,7 +87,8 @@ class BackendHooks:
     def crm_push(self, ctx: Context[Any], request: PushRequest) -> Async[PushReport]:
         """Store a batch and report one verdict per record. Neither retries nor sleeps.
 
-        Raise a `BackendError` only where no record has a verdict of its own; else put it in `stopped_by`.
+        Raise a `BackendError` only where no record has a verdict of its own; else put it in `stopped_by`. More records
+        than `push_size`, or one key twice: raise `Unavailable` before anything is sent; core never asks for it.
         """
         raise NotImplementedError
 

@@ -42,7 +42,16 @@ class PermissionState(StrEnum):
 
 
 class Permission(Answer):
-    """One permission at the backend that matters to a sync."""
+    """One permission at the backend that matters to a sync.
+
+    What is told as `missing` is shown to the admin, and the connection is stored all the same. Where no sync is
+    possible without it, raise `PermissionDenied` instead: then nothing is stored.
+
+    Attributes:
+        name: the backend's own word, also used for `PermissionDenied.resource`.
+        label: what an admin reads.
+        state: what could be learned without trying it.
+    """
 
     name: str
     label: Text

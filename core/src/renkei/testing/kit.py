@@ -118,11 +118,16 @@ class Kit(ABC):
         self_hosted: host patterns that an operator allows for it; needed where the manifest says `self_hosted`, and the
             settings' host has to be among them.
         examples: field code → values that the simulator accepts, for fields whose good values no schema tells: users,
-            lookups, formats. The suite makes values for all others.
+            lookups, formats. The suite makes values for all others. A writable user, organisation or group field needs
+            some, and a unique field as many as it can have.
         filled: codes of fields that the simulator fills by itself although what it tells of them does not show it.
             No values are made for them, and discovery has to warn.
-        answers: the backend's own words for a `Situation`. What is not here is played in a general form (a plain 429,
-            409, 503), `quota_exhausted` not at all. A backend whose daily budget is hard must give it.
+        stale_options: options of *target* that parse and name what the simulator does not know (any more), such as a
+            stage that was renamed; None where the backend looks nothing up by an option.
+        answers: the backend's own words for a `Situation`. `rate_limited` is played in a general form as well (a plain
+            429), `maintenance` where it is not here (a plain 503); `locked` and `quota_exhausted` in these words alone,
+            because nobody can know a lock that the vendor's page does not tell. A backend whose daily budget is hard
+            must give `quota_exhausted`.
         test_only: modules of the distribution that no plugin code imports: the kit and the simulator. They are left
             out of the scan of the plugin's source, and it is a defect when the plugin loads them.
         cassettes: folder of this plugin's recorded traffic, None where it has none.
@@ -137,6 +142,7 @@ class Kit(ABC):
     self_hosted: ClassVar[Sequence[str]] = ()
     examples: ClassVar[Mapping[str, Sequence[Value]]] = {}
     filled: ClassVar[frozenset[str]] = frozenset()
+    stale_options: ClassVar[Mapping[str, Any] | None] = None
     answers: ClassVar[Mapping[Situation, BackendAnswer]] = {}
     test_only: ClassVar[Sequence[str]] = ()
     cassettes: ClassVar[Path | None] = None
@@ -190,7 +196,10 @@ class Kit(ABC):
 
     @abstractmethod
     def add_field(self, label: str) -> str:
-        """Add a text field with exactly this label to *target*; its code."""
+        """Add a text field with exactly this label to *target*; its code.
+
+        Called many times in one check, also twice with one label: each makes another field, with a code of its own.
+        """
 
     @abstractmethod
     def delete_field(self, code: str) -> None:

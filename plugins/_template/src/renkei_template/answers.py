@@ -9,8 +9,7 @@ Texts are ours: Atelier repeats values in its messages, so its words are not pas
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import Annotated, TypeVar
 
 import httpx
@@ -23,7 +22,6 @@ M = TypeVar("M", bound=BaseModel)
 
 _PLAIN_CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _SCOPE = re.compile(r"[a-z]+:[a-z]+")
-_LONGEST_WAIT = timedelta(days=1)
 # Refusals of one record whose cause is the table: the next record would meet the same.
 _DRIFT = frozenset({Code.UNKNOWN_FIELD, Code.READ_ONLY_FIELD, Code.UNKNOWN_STAGE})
 
@@ -90,7 +88,7 @@ def error(response: httpx.Response, clock: spec.Clock, *, stored: bool = False) 
     """The error that *response* stands for, where it is not a success; *stored*: the request was to store a record."""
     refusal = refusal_in(response)
     code = refusal.code if refusal else Code.UNEXPECTED_ANSWER
-    wait = retry_after(response, clock)
+    wait = spec.retry_after(response, clock)
     match response.status_code:
         case 401:
             return spec.AuthenticationFailed(code, _sentence(code))
@@ -131,23 +129,6 @@ def refusal_in(response: httpx.Response) -> Refusal | None:
 def link(given: str | None) -> str | None:
     """Where a person opens a record, as Atelier gave it: what was stored stays so, whatever address came with it."""
     return given if given is not None and given.startswith("https://") else None
-
-
-def retry_after(response: httpx.Response, clock: spec.Clock) -> timedelta | None:
-    """How long `Retry-After` asks us to wait: seconds or a date (RFC 9110, 10.2.3); None where it is not readable."""
-    header = response.headers.get("retry-after", "").strip()
-    try:
-        wait = timedelta(seconds=int(header)) if header.isdigit() else _until(header, clock)
-    except (ValueError, OverflowError):
-        return None
-    return min(max(wait, timedelta(0)), _LONGEST_WAIT)
-
-
-def _until(header: str, clock: spec.Clock) -> timedelta:
-    moment: datetime = parsedate_to_datetime(header)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment - clock.now()
 
 
 def _rejected(record: spec.WireRecord, refusal: Refusal) -> spec.Rejected:

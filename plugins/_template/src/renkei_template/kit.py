@@ -26,6 +26,7 @@ class AtelierKit(Kit):
     missing_target = "no_such_table"
     key_field = "delivery_key"
     second_target = "visits"
+    stale_options: ClassVar[Mapping[str, Any] | None] = {"stage": "改名前のステージ"}
     answers: ClassVar[Mapping[Situation, BackendAnswer]] = {
         "rate_limited": BackendAnswer(status=429, body={"error": {"code": "too_many_requests"}}),
         "quota_exhausted": BackendAnswer(

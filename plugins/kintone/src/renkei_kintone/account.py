@@ -43,7 +43,7 @@ async def prove(ctx: Context[KintoneSettings], request: AuthenticateRequest) -> 
 async def _add_nothing(ctx: Context[KintoneSettings], app: str) -> None:
     url = api_url(ctx.settings, "records")
     response = await ctx.http.post(url, json={"app": app, "records": []}, headers=headers(ctx.settings))
-    refusal = refusal_in(response, ctx.clock.now())
+    refusal = refusal_in(response, ctx.clock)
     if refusal is not None and refusal.code in _NOT_ALLOWED_TO_ADD:
         raise error_for_read(refusal)
 

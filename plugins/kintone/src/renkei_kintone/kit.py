@@ -21,6 +21,8 @@ _TOKEN = "simulated-add-only-token"
 _SECOND_TOKEN = "simulated-token-of-another-app"
 _SLIP = "受付番号"
 _TAKEN = "すでに登録されている受付番号"
+_AMOUNT = "金額"  # a number without bounds: the sample's own is never negative and short
+_STAFF = tuple(f"Staff.{number:02}@Demo" for number in range(1, 26))  # many, and in both cases
 
 
 class KintoneKit(Kit):
@@ -31,7 +33,7 @@ class KintoneKit(Kit):
     key_field = "キー"
     second_target = "3"
     examples: ClassVar[Mapping[str, Sequence[Value]]] = {
-        "操作ユーザ": (("tanaka",), ("sato", "suzuki")),
+        "操作ユーザ": (("tanaka",), ("sato", "suzuki"), ("Administrator", "tanaka", "sato"), _STAFF),
         "担当部署": (("support",), ("sales", "support")),
         "担当グループ": (("everyone",),),
     }
@@ -132,11 +134,26 @@ def _domain() -> Kintone:
     sample = resources.files("renkei_kintone.simulator").joinpath("sample.json")
     data = json.loads(sample.read_text(encoding="utf-8"))
     data["apps"][0]["fields"][_SLIP] = {"type": "SINGLE_LINE_TEXT", "unique": True}
+    data["apps"][0]["fields"][_AMOUNT] = {"type": "NUMBER"}
+    data["users"] += _STAFF
     data["apps"].append({**data["apps"][0], "id": 3, "name": "対応履歴（大阪）"})
+    for app in (data["apps"][0], data["apps"][-1]):
+        app["fields"] = {**app["fields"], **_looked_up_in(str(app["id"]))}
     data["tokens"].append({"token": _SECOND_TOKEN, "app": 3, "permissions": ["add"]})
     kintone = Kintone.from_data(data)
     kintone.apps["1"].taken[_SLIP] = {_TAKEN}
     return kintone
+
+
+def _looked_up_in(app: str) -> dict[str, Any]:
+    """A lookup in the app itself, whose settings a token shows that may only add, and the field that it fills."""
+    lookup = {
+        "relatedApp": {"app": app, "code": ""},
+        "relatedKeyField": "キー",
+        "fieldMappings": [{"field": "前回の件名", "relatedField": "件名"}],
+    }
+    text = {"type": "SINGLE_LINE_TEXT"}
+    return {"前回": {**text, "lookup": lookup}, "前回の件名": text}
 
 
 def _canonical(native: str, value: Any) -> Any:

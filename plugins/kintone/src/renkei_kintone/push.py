@@ -142,7 +142,7 @@ async def _send(
         return _all_unknown(records, error)
     except BackendError as error:
         return _Outcome(verdicts=[NotStored(key=record.key) for record in records], stopped_by=error)
-    refusal = refusal_in(response, ctx.clock.now())
+    refusal = refusal_in(response, ctx.clock)
     if refusal is None:
         return _stored(ctx.settings, app, records, response)
     return _refused(request, records, refusal, tokens=ctx.settings.api_token.get_secret_value().split(","))

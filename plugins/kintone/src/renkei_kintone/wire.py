@@ -6,8 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -15,6 +14,7 @@ import httpx
 from renkei.spec import (
     AuthenticationFailed,
     BackendError,
+    Clock,
     Context,
     OutcomeUnknown,
     PermissionDenied,
@@ -22,6 +22,7 @@ from renkei.spec import (
     TargetNotFound,
     Unavailable,
     json_answer,
+    retry_after,
 )
 from renkei_kintone.addresses import plain_host
 from renkei_kintone.meanings import MEANINGS
@@ -83,11 +84,11 @@ class Refusal:
     retry_after: timedelta | None = None
 
 
-def refusal_in(response: httpx.Response, now: datetime) -> Refusal | None:
+def refusal_in(response: httpx.Response, clock: Clock) -> Refusal | None:
     """What *response* refuses, or None where its status is a success."""
     if 200 <= response.status_code < 300:
         return None
-    wait = _retry_after(response.headers.get("Retry-After", ""), now)
+    wait = retry_after(response, clock)
     try:
         data = json.loads(response.content)
     except (ValueError, RecursionError):
@@ -114,7 +115,7 @@ async def read(ctx: Context[KintoneSettings], name: str, parameters: Mapping[str
     """
     url = api_url(ctx.settings, name)
     response = await ctx.http.get(url, params=dict(parameters), headers=headers(ctx.settings))
-    refusal = refusal_in(response, ctx.clock.now())
+    refusal = refusal_in(response, ctx.clock)
     if refusal is not None:
         raise error_for_read(refusal)
     data = json_answer(response)
@@ -184,14 +185,3 @@ def _errors(data: Any) -> dict[str, tuple[str, ...]]:
         messages = value.get("messages") if isinstance(value, dict) else None
         found[path] = tuple(map(str, messages)) if isinstance(messages, list) else ()
     return found
-
-
-def _retry_after(text: str, now: datetime) -> timedelta | None:
-    """RFC 9110, 10.2.3: seconds, or a date. kintone is not known to send it; what stands before it may."""
-    if re.fullmatch(r"[0-9]{1,9}", text.strip()):
-        return timedelta(seconds=int(text))
-    try:
-        then = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return max(then - now, timedelta()) if then.tzinfo else None

@@ -144,9 +144,9 @@ def huge(size: int = 40 * 1024 * 1024) -> Act:
     return _named("a huge answer", act)
 
 
-def redirect(to: str = "/somewhere-else", status: int = 302) -> Act:
+def redirect(to: str = "/somewhere-else", status: int = 302, *, applied: bool = False) -> Act:
     """Leads to another place."""
-    return answer(status, headers={"location": to}, name="a redirect")
+    return answer(status, headers={"location": to}, applied=applied, name=f"a redirect ({status})")
 
 
 def edited(change: Callable[[Any], Any], name: str = "an edited answer") -> Act:

@@ -178,7 +178,13 @@ class Connection:
         heard = len(self.stage.heard)
         with self.stage.wire.since_now() as exchanges:
             outcome = self.stage.backend.push(call, request)
-        said = [one for one in self.stage.heard[heard:] if one.hook == "crm_push"]
+        # By its keys: another connection may have pushed at the same time, and have been answered later.
+        keys = [record.key for record in records]
+        said = [
+            one
+            for one in self.stage.heard[heard:]
+            if one.hook == "crm_push" and [record.key for record in one.request.records] == keys
+        ]
         report = said[-1].answer if said else None
         return Pushed(
             records=request.records,
@@ -193,10 +199,25 @@ class Connection:
 
     def values(self, number: int, *, only_required: bool = False, **changed: Value) -> dict[str, Value]:
         """Good values for record *number*, its delivery key among them."""
+        self.require_key_field()
         kit = self.stage.kit
         made = making.record(self.schema, kit.examples, number, only_required=only_required)
         kept = {code: value for code, value in made.items() if code not in kit.filled}
         return {**kept, kit.key_field: key(number), **changed}
+
+    def require_key_field(self) -> None:
+        """The target has the kit's key field.
+
+        Raises:
+            Broken: it has not; then no record can be made for it.
+        """
+        kit = self.stage.kit
+        whose = "second_target" if self.name == "second" else "target"
+        require(
+            self.schema.field(kit.key_field) is not None,
+            f"the kit's {whose} {self.target!r} has no field {kit.key_field!r} (key_field), as discovery tells it: "
+            "give the kit a target that has one, or the simulator's target such a field",
+        )
 
     def record(self, number: int, *, only_required: bool = False, **changed: Value) -> WireRecord:
         """A good wire record: another *number* gives another one, the same number the same."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, Final
 
 from renkei.spec import Field, FieldType, FileRef, LengthUnit, Value
 from renkei.testing.contract import rarities
 from renkei.testing.contract.values import is_canonical
 
+MOST_DIGITS: Final = 38  # what databases keep of a decimal
+_EXACT: Final = Context(prec=MOST_DIGITS)
 _LONGEST: Final = 300_000  # a longer text than this shows nothing new and takes time
 _MANY: Final = 20  # choices; more of them show nothing new
 _WIDTHS: Final[Mapping[str, str]] = {"one-byte": "a", "three-byte": "長", "four-byte": "𠮷"}
@@ -80,6 +82,13 @@ def of_some_kind(field: Field) -> Value:
         ({"a": "b"},),
     ]
     return next((value for value in candidates if is_canonical(field, value)), "text")
+
+
+def long_numbers(decimals: int | None) -> list[Decimal]:
+    """Numbers of more digits than `Decimal` keeps when it calculates, which is 28; at most `MOST_DIGITS`."""
+    places = min(4 if decimals is None else decimals, 9)
+    written = "12345678901234567890123456789012345679"
+    return [Decimal(written[:count]).scaleb(-places, _EXACT) for count in (29, MOST_DIGITS)]
 
 
 # What the schema says.

@@ -18,3 +18,16 @@ BODIES: Final[tuple[tuple[str, bytes], ...]] = (
     ("an object in a list", b'[{"code": 1, "error": 1, "errors": 1, "message": 1}]'),
 )
 """Answers as they come with these statuses from machines that do not know what became of the request."""
+
+# Objects with a key that some backends use for their own refusals as well: these count where nothing else tells the
+# one from the other.
+OBJECTS: Final[tuple[tuple[str, bytes], ...]] = (
+    (
+        "a web framework's object",
+        b'{"timestamp": "2026-04-01T01:02:03Z", "status": 500, "error": "Internal", "path": "/"}',
+    ),
+    ("a proxy's object", b'{"error": "server error", "status": "failed"}'),
+    ("a proxy's object", b'{"message": "An error occurred", "request_id": "0a1b2c3d"}'),
+    ("a cloud's object", b'{"error": {"status": "DEADLINE_EXCEEDED", "message": "The request timed out."}}'),
+    ("a gateway's object", b'{"errors": [{"message": "upstream request timeout"}], "success": false}'),
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +16,8 @@ SHORTEST: Final = 8
 
 _PART_LEAST: Final = 12
 _PART_MOST: Final = 24
+_DIGEST_LEAST: Final = 12  # of its characters: what looks like chance, and is not
+_DIGESTS: Final = ("md5", "sha1", "sha256", "sha512")
 _BETWEEN: Final = b"\n\x00\n"
 _NOT_WORD = re.compile(rb"[^0-9A-Za-z]+")
 
@@ -45,6 +48,30 @@ def disguises(secret: str) -> dict[str, bytes]:
     return found
 
 
+def digests(secret: str) -> Iterator[bytes]:
+    """Beginnings and ends of digests of *secret*: whoever makes an id of one cuts it."""
+    raw = secret.encode("utf-8", "surrogatepass")
+    for name in _DIGESTS:
+        made = hashlib.new(name, raw, usedforsecurity=False).digest()
+        urlsafe = base64.urlsafe_b64encode(made).rstrip(b"=")
+        for text in (made.hex().encode(), made.hex().upper().encode(), base64.b64encode(made).rstrip(b"="), urlsafe):
+            yield text[:_DIGEST_LEAST]
+            yield text[-_DIGEST_LEAST:]
+
+
+def scraps(secret: str, least: int, innocent: str) -> Iterator[str]:
+    """Its beginning and its end, each as short as may be: of *least* characters, or of as many as are no one's words.
+
+    "secret" at the end of a secret is found wherever a setting of that name is spoken of, and shows nothing.
+    """
+    for end in ("beginning", "end"):
+        for size in range(least, min(_PART_LEAST, len(secret))):
+            part = secret[:size] if end == "beginning" else secret[-size:]
+            if part not in innocent:
+                yield part
+                break
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leak:
     """Something that was found.
@@ -71,11 +98,14 @@ class Needles:
         secrets: name → text; one that is shorter than `SHORTEST` is refused with a `ValueError`.
         parts: whether a long part of one counts as well: a token that is cut off after its first 20 characters.
         innocent: what may be shown; a part that occurs in it is nobody's secret.
+        least: name → how many characters of its beginning or its end are found too, where even those tell something:
+            a hint at the secret, or what is made from it by a digest.
     """
 
     secrets: Mapping[str, str]
     parts: bool = True
     innocent: str = ""
+    least: Mapping[str, int] = field(default_factory=dict)
     _forms: list[tuple[str, str, bytes]] = field(default_factory=list)
     _spelt: list[tuple[str, bytes]] = field(default_factory=list)
 
@@ -93,6 +123,12 @@ class Needles:
             if self.parts:
                 self._forms += [
                     (name, "in part", part.encode("utf-8", "surrogatepass")) for part in self._parts(secret)
+                ]
+            if name in self.least:
+                self._forms += [(name, "a digest of it", form) for form in digests(secret)]
+                self._forms += [
+                    (name, "its beginning or end", part.encode("utf-8", "surrogatepass"))
+                    for part in scraps(secret, self.least[name], self.innocent)
                 ]
             spelt = _NOT_WORD.sub(b"", secret.encode("utf-8", "surrogatepass"))
             if len(spelt) >= _PART_LEAST:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import pytest
 
+from renkei.plugins.faults import name_exception
 from renkei.testing.contract.broken import Broken
 from renkei.testing.contract.catalogue import CHECKS
 from renkei.testing.contract.errand import Errand
@@ -112,7 +113,7 @@ class Ledger:
         if isinstance(error, Broken):
             return "failed", str(error)
         if error is not None:
-            return "crashed", f"{type(error).__name__}: {error}"
+            return "crashed", f"{name_exception(error)}: {error}"
         if call.when == "call":
             return _proven(item, id)
         return "passed", ""

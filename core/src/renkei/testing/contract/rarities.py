@@ -115,7 +115,7 @@ INTEGERS: Final = (0, 1, -1, 7, 2**31, -(2**31) - 1, 2**53 - 1, 2**53 + 1, 2**63
 DAYS: Final = (
     *(date(2024, 2, 29), date(2026, 1, 2), date(2026, 12, 31), date(1970, 1, 1), date(1969, 12, 31)),
     *(date(1900, 3, 1), date(1582, 10, 10), date(1000, 1, 1), date(2038, 1, 20), date(9999, 12, 31)),
-    *(date(999, 12, 31), date.min),
+    *(date(999, 12, 31), date(999, 1, 2), date.min),  # `strftime("%Y")` writes years of fewer than four digits
 )
 TIMES: Final = (
     *(time(0, 0), time(9, 5), time(12, 0), time(12, 34, 56), time(23, 59), time(23, 59, 59, 999_999)),
@@ -143,6 +143,7 @@ def rare_instants() -> list[datetime]:
     japan, local = timezone(timedelta(hours=9)), timezone(timedelta(hours=9, minutes=18, seconds=59))
     return [
         datetime(1000, 1, 1, tzinfo=UTC),
+        datetime(999, 1, 2, tzinfo=UTC),
         datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
         datetime.min.replace(tzinfo=UTC),
         datetime.min.replace(tzinfo=japan),  # in UTC it lies before the calendar

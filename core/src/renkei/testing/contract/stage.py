@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from renkei.plugins import Backend, BackendNotReady, Registry
+from renkei.plugins.vetting import vet
 from renkei.spec import Account, Created, Credentials, Manifest, PushReport, RenkeiError
 from renkei.testing.clock import ManualClock
 from renkei.testing.contract.broken import broken, raised, require
@@ -91,6 +92,10 @@ class Stage:
         """Core's, with this plugin alone."""
         if self.subject.module is None:
             broken(f"the plugin cannot be loaded: {self.subject.broken}")
+        # Looked at here too: behind the listener, a parameter of a wrong name would only be found when it is called.
+        wrong = vet(self.subject.module, own_package=False)
+        if wrong:
+            broken(f"core does not load the plugin: {' '.join(wrong)}")
         self._registry = Registry(
             modules={self.subject.id: listened(self.subject.module, self.heard.append)},
             scan=False,

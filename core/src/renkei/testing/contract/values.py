@@ -129,12 +129,15 @@ def text_of(html: str) -> str:
 
 
 def differences(schema: TargetSchema, sent: Mapping[str, Any], read: Mapping[str, Any]) -> list[str]:
-    """Codes of the fields in *sent* that were not read back equal."""
+    """The fields in *sent* that were not read back equal: their codes, and the kinds of both values where they differ."""
     wrong = []
     for code, value in sent.items():
         field = schema.field(code)
-        if field is None or code not in read or not same(field, value, read[code]):
+        if field is None or code not in read:
             wrong.append(code)
+        elif not same(field, value, read[code]):
+            kinds = type(value).__name__, type(read[code]).__name__
+            wrong.append(code if kinds[0] == kinds[1] else f"{code} (sent {kinds[0]}, read {kinds[1]})")
     return wrong
 
 

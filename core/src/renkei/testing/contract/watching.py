@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from renkei.testing.contract.broken import require
 from renkei.testing.contract.wire import beyond
 
 Event = Callable[[str, tuple[Any, ...]], None]
@@ -123,14 +124,24 @@ class Written:
 
     Attributes:
         contents: path → what is known of the content, of those that are gone already.
+        too_large: of those that are gone already, what held more than can be looked through.
     """
 
     paths: set[str] = field(default_factory=set)
     contents: dict[str, bytes] = field(default_factory=dict)
+    too_large: set[str] = field(default_factory=set)
 
     def texts(self) -> Iterator[tuple[str, bytes]]:
-        """Path and content of each, as it is now."""
+        """Path and content of each, as it is now.
+
+        Raises:
+            Broken: one is so large that nobody can say what is in it.
+        """
         for path in sorted(self.paths):
+            require(
+                path not in self.too_large and _size(path) <= _MOST_BYTES,
+                f"the file {path!r} was written and holds more than {_MOST_BYTES} bytes: too many to be looked through",
+            )
             content = _content(path) or self.contents.get(path, b"")
             yield path, os.fsencode(path) + b"\n" + content
 
@@ -149,6 +160,8 @@ def writing() -> Iterator[Written]:
             path = os.path.abspath(os.fsdecode(arguments[0]))  # noqa: PTH100
             if path in found.paths:
                 found.contents[path] = _content(path)  # about to go
+                if _size(path) > _MOST_BYTES:
+                    found.too_large.add(path)
                 if name == "os.rename":
                     found.paths.add(os.path.abspath(os.fsdecode(arguments[1])))  # noqa: PTH100
 
@@ -165,10 +178,17 @@ def _writes(arguments: tuple[Any, ...]) -> bool:
 
 def _content(path: str) -> bytes:
     with suppress(OSError):
-        file = Path(path)
-        if file.is_file() and file.stat().st_size <= _MOST_BYTES:
-            return file.read_bytes()
+        if _size(path) <= _MOST_BYTES:
+            return Path(path).read_bytes()
     return b""
+
+
+def _size(path: str) -> int:
+    """Of a plain file, in bytes; 0 for anything else."""
+    with suppress(OSError):
+        file = Path(path)
+        return file.stat().st_size if file.is_file() else 0
+    return 0
 
 
 @contextmanager

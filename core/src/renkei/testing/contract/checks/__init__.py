@@ -10,6 +10,7 @@ from renkei.testing.contract.checks.kits import KitChecks
 from renkei.testing.contract.checks.load import LoadChecks
 from renkei.testing.contract.checks.manifest import ManifestChecks
 from renkei.testing.contract.checks.mapping import MappingChecks
+from renkei.testing.contract.checks.markup import MarkupChecks
 from renkei.testing.contract.checks.proof import ProofChecks
 from renkei.testing.contract.checks.pushing import PushChecks
 from renkei.testing.contract.checks.resources import ResourceChecks
@@ -29,6 +30,7 @@ class Contract(
     FailureChecks,
     ResourceChecks,
     SecurityChecks,
+    MarkupChecks,
     IsolationChecks,
     CapabilityChecks,
     KitChecks,

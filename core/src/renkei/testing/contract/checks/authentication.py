@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from renkei.spec import (
@@ -23,11 +23,12 @@ from renkei.testing.contract.catalogue import ANYWHERE, check
 from renkei.testing.contract.checks.calling import answered, outcome_of
 from renkei.testing.contract.checks.holdings import prepared, refused, repeated, untouched
 from renkei.testing.contract.checks.needles import needles_in
+from renkei.testing.contract.checks.probing import require_none_sent, writes_of
 from renkei.testing.contract.checks.refreshing import RefreshChecks
 from renkei.testing.contract.connection import Connection, key
 from renkei.testing.contract.pushed import Pushed
 from renkei.testing.contract.stage import Stage
-from renkei.testing.contract.wire import Act
+from renkei.testing.contract.wire import Act, Exchange
 
 _ALL_REQUESTS = 1_000_000
 
@@ -133,22 +134,27 @@ class AuthenticationChecks(RefreshChecks):
 
     @check("A08", traffic=True)
     def test_a08_authenticating_changes_nothing(self, stage: Stage) -> None:
-        """Authenticating leaves every record and field as it is, good credentials or bad, also for a moment.
+        """Authenticating leaves every record and field as it is, good credentials or bad, also for a moment, and sends
+        no request of the kind with which a push stores records.
 
         Why: core probes a lane that failed by authenticating, again and again: a test record each time fills the
         customer's CRM with rubbish, sets off its notifications, and costs its quota.
-        Mend: prove settings by reading: who am I, what may I do. Never store a test record, not even to delete it.
+        Mend: prove settings by reading: who am I, what may I do. Never store a test record, not even to delete it, and
+        none without values either: a table without required fields takes it. Where the backend takes many records at
+        once, an empty list of them is harmless.
         """
         good = prepared(stage)
         stage.kit.seed(stage.site.target, good.values(1))
         before = good.schema.fields
-        with untouched(stage, "crm_authenticate", hook="crm_authenticate"):
+        writes = writes_of(stage, good, answered("crm_authenticate", lambda: stage.second))
+        with untouched(stage, "crm_authenticate", hook="crm_authenticate"), stage.wire.since_now() as asked:
             for target in (None, stage.site.target, stage.site.target):
                 answered("crm_authenticate", partial(stage.connection().authenticate, target=target))
-            answered("crm_authenticate", lambda: stage.second)
+            answered("crm_authenticate", stage.second.authenticate)
             answered("crm_authenticate", lambda: stage.second.authenticate(target=stage.kit.second_target))
             outcome_of(stage.connection(stage.kit.wrong_credentials()).authenticate)
             outcome_of(lambda: stage.connection().authenticate(target=stage.kit.missing_target))
+        require_none_sent([one for one in asked if one.hook == "crm_authenticate"], writes)
         require(
             answered("crm_discover", good.discover).fields == before, "crm_authenticate changed the target's fields"
         )
@@ -164,19 +170,17 @@ class AuthenticationChecks(RefreshChecks):
         good, second = prepared(stage), answered("crm_authenticate", lambda: stage.second)
         # All that each ever had: what was remembered may be an old one.
         known = {connection.name: _secrets_of(connection) for connection in (good, second)}
-        for _ in range(2):
-            for connection, other in ((good, second), (second, good)):
-                with stage.wire.since_now() as asked:
+        for first, last in ((good, second), (second, good)):
+            for connections in ((first,), (last,), (first, last)):
+                # Whoever came last is not the one who asks next; and nobody who asks was the only one to come.
+                for connection in connections:
                     answered("crm_authenticate", connection.authenticate)
                     known[connection.name] |= _secrets_of(connection)
-                    schema = answered("crm_discover", connection.discover)
-                    connection.push([connection.record(7)], schema=schema)
-                foreign = _only_of(known[other.name], known[connection.name])
-                for exchange in asked:
-                    found = needles_in(exchange, foreign)
-                    require(
-                        not found, f"{exchange.hook} of connection {connection.name!r} sent what is {other.name!r}'s"
-                    )
+                for connection in connections:
+                    with stage.wire.since_now() as asked:
+                        _asks_everything(stage, connection)
+                    _require_nothing_foreign(asked, connection, known)
+                    known[connection.name] |= _secrets_of(connection)
 
 
 def _asked_account(stage: Stage) -> Account:
@@ -308,6 +312,27 @@ def _play(
         return
     wanted = (Unavailable,) if must_raise else (Unavailable, RateLimited, QuotaExhausted)
     require(isinstance(error, wanted), f"{what} met: {name}, and {raised(error)} instead of Unavailable")
+
+
+def _asks_everything(stage: Stage, connection: Connection) -> None:
+    """Every hook but `crm_authenticate`; what it refreshes is new for the next one who asks."""
+    schema = answered("crm_discover", connection.discover)
+    connection.push([connection.record(7)], schema=schema)
+    if stage.supports("verify"):
+        outcome_of(lambda: connection.verify(key(7)))
+    if stage.supports("list_targets"):
+        answered("crm_list_targets", connection.targets)
+    if stage.supports("refresh"):
+        answered("crm_refresh", connection.refresh)
+
+
+def _require_nothing_foreign(asked: Sequence[Exchange], connection: Connection, known: Mapping[str, set[str]]) -> None:
+    mine = known[connection.name]
+    for other, secrets in known.items():
+        foreign = _only_of(secrets, mine) if other != connection.name else []
+        for exchange in asked:
+            found = needles_in(exchange, foreign)
+            require(not found, f"{exchange.hook} of connection {connection.name!r} sent what is {other!r}'s")
 
 
 def _only_of(owner: set[str], other: set[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 
@@ -12,24 +12,21 @@ from renkei.spec import (
     FileRef,
     FrozenDict,
     MapResult,
-    Present,
     Reference,
     SettingsError,
     TargetSchema,
     UpgradeRequest,
     Value,
-    VerifyReport,
 )
-from renkei.testing.contract import acts
 from renkei.testing.contract.broken import broken, require
 from renkei.testing.contract.catalogue import check
-from renkei.testing.contract.checks.calling import answered, outcome_of
-from renkei.testing.contract.checks.holdings import core_refuses, prepared, untouched
+from renkei.testing.contract.checks import verifying
+from renkei.testing.contract.checks.calling import answered
+from renkei.testing.contract.checks.holdings import core_refuses, prepared
 from renkei.testing.contract.checks.listing import every_target
 from renkei.testing.contract.connection import Connection, key
 from renkei.testing.contract.stage import Stage
-from renkei.testing.contract.values import differences, sample, text_fields
-from renkei.testing.contract.wire import Act
+from renkei.testing.contract.values import differences, sample
 
 _MOST_KEYS = 60
 _EVERY_REQUEST = 1_000_000
@@ -78,12 +75,7 @@ class CapabilityChecks:
             good = prepared(stage)
             core_refuses(stage, "verify", lambda: good.verify(key(1)))
             return
-        good = prepared(stage)
-        _require_truth_of_many(stage, good)
-        _require_exact_keys(stage, good)
-        _require_own_place(stage, good)
-        _require_no_proof_without_answer(stage, good)
-        _require_no_memory(stage)
+        verifying.require_truth(stage, prepared(stage))
 
     @check("V03")
     def test_v03_an_upgrade_keeps_what_is_current(self, stage: Stage) -> None:
@@ -136,128 +128,6 @@ class CapabilityChecks:
                 require(not codes, f"{capability!r} is not declared, and fields {codes} are told as writable")
                 _require_map_refuses(stage, good, kind)
         _require_references_as_declared(stage, good)
-
-
-def _ask(connection: Connection, *keys: str, key_field: str | None = None) -> dict[str, str]:
-    report: VerifyReport = answered("crm_verify", lambda: connection.verify(*keys, key_field=key_field))
-    return {answer.key: answer.answer for answer in report.answers}
-
-
-def _require_truth_of_many(stage: Stage, good: Connection) -> None:
-    """As many keys as one call may hold, every other one of them there: written by the plugin, or by others."""
-    size = min(_MOST_KEYS, stage.manifest.limits.push_size)
-    keys = [key(number) for number in range(1, size + 1)]
-    for number in range(1, size + 1, 2):
-        stage.kit.seed(stage.site.target, good.values(number))
-    good.push([good.record(200)]).require_all_created()
-    ids = {str(record.values.get(stage.kit.key_field)): record.id for record in stage.read()}
-    with untouched(stage, "crm_verify", hook="crm_verify"):
-        report = answered("crm_verify", lambda: good.verify(*keys[: size - 1], key(200)))
-    for answer in report.answers:
-        there = answer.key in ids
-        wanted = "present" if there else "absent"
-        is_there = "is there" if there else "is not there"
-        require(
-            answer.answer == wanted, f"the record of key {answer.key!r} {is_there}, and crm_verify says {answer.answer}"
-        )
-        if isinstance(answer, Present):
-            require(answer.id == ids[answer.key], f"crm_verify gives another record's id for key {answer.key!r}")
-
-
-def _require_exact_keys(stage: Stage, good: Connection) -> None:
-    """Never one key for another that looks like it, whichever of the two is there."""
-    for number, (what, similar) in enumerate(_similar(good, key(300)), 301):
-        exact = key(number)
-        other = dict(_similar(good, exact))[what]
-        # The pattern is asked for, and the key is there; then the other way round.
-        stage.kit.seed(stage.site.target, good.values(number))
-        said = _ask(good, other)[other]
-        require(said != "present", f"crm_verify takes {exact!r} for the key asked for, which differs in {what}")
-        asked = key(number + 100)
-        look_alike = dict(_similar(good, asked))[what]
-        stage.kit.seed(stage.site.target, {**good.values(number + 100), stage.kit.key_field: look_alike})
-        said = _ask(good, asked)[asked]
-        require(said != "present", f"crm_verify takes a key that differs in {what} for {asked!r}")
-        stage.kit.seed(stage.site.target, {**good.values(number + 200), stage.kit.key_field: asked})
-        said = _ask(good, asked)[asked]
-        require(said != "absent", f"crm_verify does not see {asked!r} beside a key that differs in {what}")
-        assert similar
-
-
-def _similar(good: Connection, exact: str) -> Iterator[tuple[str, str]]:
-    field = good.schema.field(good.stage.kit.key_field)
-    longest = field.max_length if field is not None and field.max_length is not None else 1_000
-    wide = "".join(chr(ord(one) + 0xFEE0) for one in exact)
-    forms = {
-        "case": exact.upper(),
-        "its first letter's case": exact.capitalize(),
-        "its end": exact[:-1],
-        "one more letter": f"{exact}x",
-        "its beginning": f"x{exact}",
-        "width": wide,
-        "a wildcard": f"{exact[:-2]}%",
-        "wildcards of one letter": f"{exact[:-2]}__",
-        "a star": f"{exact[:-2]}*",
-        "a quote": f"{exact}'",
-        "a double quote": f'{exact}"',
-        "a space": f"{exact} ",
-    }
-    yield from ((what, form) for what, form in forms.items() if len(form.encode()) <= longest)
-
-
-def _require_own_place(stage: Stage, good: Connection) -> None:
-    """Not in another target, and not in another field."""
-    kit = stage.kit
-    if kit.second_target != stage.site.target:
-        second = answered("crm_authenticate", lambda: stage.second)
-        answered("crm_discover", lambda: second.schema)
-        kit.seed(kit.second_target, second.values(700))
-        said = _ask(good, key(700))[key(700)]
-        require(said != "present", "crm_verify takes a record of another target for the one asked for")
-    others = [field for field in text_fields(good.schema, kit.key_field) if (field.max_length or 99) >= len(key(701))]
-    for other in others[:1]:
-        kit.seed(stage.site.target, {**good.values(702), other.code: key(701)})
-        said = _ask(good, key(701))[key(701)]
-        require(said != "present", f"crm_verify takes a record that holds the key in field {other.code!r} for its own")
-
-
-def _require_no_proof_without_answer(stage: Stage, good: Connection) -> None:
-    for act in _no_answers():
-        for at, times in ((0, _EVERY_REQUEST), (1, _EVERY_REQUEST)):
-            stage.wire.play(act, on="any", hook="crm_verify", after=at, times=times)
-            report, _error = outcome_of(lambda: good.verify(key(200), key(9_001)))
-            stage.wire.calm()
-            _require_no_lie(report, getattr(act, "__name__", "a fault"), nothing_answered=at == 0)
-
-
-def _require_no_lie(report: VerifyReport | None, what: str, *, nothing_answered: bool) -> None:
-    for answer in report.answers if report is not None else ():
-        false = {key(200): "absent", key(9_001): "present"}.get(answer.key)
-        wrong = answer.answer == false or (nothing_answered and answer.answer != "cannot_tell")
-        require(not wrong, f"crm_verify met: {what}, and says {answer.answer} instead of cannot_tell")
-
-
-def _no_answers() -> Iterator[Act]:
-    yield acts.unreachable()
-    yield acts.lost(applied=False)
-    for status in (400, 403, 429, 500, 503):
-        yield acts.answer(status, name=f"an empty {status}")
-    yield acts.page(200)
-    yield acts.page(502)
-    yield acts.answer(200, "null", headers={"content-type": "application/json"}, name="200 with null")
-    yield acts.cut()
-    yield acts.broken_off()
-
-
-def _require_no_memory(stage: Stage) -> None:
-    """What is gone is gone, whatever was seen or written before."""
-    stage.kit.reset()
-    fresh = stage.connection()
-    answered("crm_authenticate", fresh.authenticate)
-    words = _ask(fresh, key(1), key(200))
-    require(
-        set(words.values()) == {"absent"}, f"every record was deleted, and crm_verify says {sorted(words.values())}"
-    )
 
 
 def _upgraded(stage: Stage, kind: str, data: Mapping[str, object], version: str) -> dict[str, object]:

@@ -7,6 +7,11 @@ from collections.abc import Sequence
 from renkei.spec import Field, Value, WireRecord
 from renkei.testing.contract import values
 from renkei.testing.contract.broken import broken, require
+from renkei.testing.contract.checks.collisions import (
+    require_duplicate_in_any_language,
+    require_duplicate_means_taken,
+)
+from renkei.testing.contract.checks.crowded_request import require_taken_keys_told_apart
 from renkei.testing.contract.checks.settling import Settled, settle
 from renkei.testing.contract.checks.storing import few, push_and_compare
 from renkei.testing.contract.connection import Connection, key
@@ -32,6 +37,10 @@ def require_keys_hold(stage: Stage) -> None:
     else:
         _require_nothing_claimed(stage)
         _require_every_push_adds(stage)
+    require_duplicate_means_taken(stage, _lone)
+    if stage.is_keyed:
+        require_duplicate_in_any_language(stage, _lone)
+        require_taken_keys_told_apart(stage, _lone)
     _require_records_without_key(stage)
 
 
@@ -177,6 +186,20 @@ def _require_records_without_key(stage: Stage) -> None:
     require(now == before + len(bare), f"{len(bare)} records without a key became {now - before}")
     require(len({pushed.said(one).key for one in pushed.keys}) == len(bare), "a record without a key has no verdict")
     push_and_compare(good, (641,))
+    _require_equals_apart(stage)
+
+
+def _require_equals_apart(stage: Stage) -> None:
+    """Two records of the same content are two records: somebody wrote the same twice."""
+    good = stage.good
+    row = {code: value for code, value in _without_other_unique(good, 651).items() if code != stage.kit.key_field}
+    if any(field.code in row for field in _other_unique(good)):
+        return
+    before = len(stage.read())
+    alike = [good.wire_record(row, key=key(number)) for number in (651, 652, 653)[: few(stage)]]
+    good.push(alike, key_field=None).require_all_created()
+    now = len(stage.read()) - before
+    require(now == len(alike), f"{len(alike)} records with the same content and keys of their own became {now}")
 
 
 def _settled(connection: Connection, records: Sequence[WireRecord]) -> Settled:

@@ -49,7 +49,8 @@ class KitChecks(ProofChecks):
 
     @check("K04", traffic=True)
     def test_k04_the_probe_sees_what_is_there_and_nothing_else(self, stage: Stage) -> None:
-        """The probe sees each record that was seeded or written, whole and in order, and none that was not.
+        """The probe sees each record that was seeded or written, whole and in order, and none that was not; both of
+        the kit's targets have its key field.
 
         Why: all that the suite finds out about records it finds out through the probe. One that sees what was meant
         instead of what is there proves any plugin.
@@ -57,6 +58,7 @@ class KitChecks(ProofChecks):
         `reset`: records, fields, credentials.
         """
         good = prepared(stage)
+        answered("crm_authenticate", lambda: stage.second).require_key_field()
         _require_nothing_stored(stage, "nothing yet")
         ids = [_seeded(stage, good, number) for number in range(1, _MANY + 1)]
         _require_whole(stage, good, ids)

@@ -25,6 +25,7 @@ from renkei.testing.contract.checks import wording
 from renkei.testing.contract.checks.calling import answered
 from renkei.testing.contract.checks.standing import (
     require_atomicity,
+    require_own_objects,
     require_told_refusals,
     require_uniqueness,
     require_unknown_fields,
@@ -212,7 +213,8 @@ class ManifestChecks:
         Why: core decides by them whether what met an error may be sent again. A refusal that describes a gateway's
             page has records sent twice that were stored; a uniqueness that is not enforced, too.
         Mend: describe in `refusals` only answers that the backend itself gives before it applies anything, by a key
-            (`json_key`) that neither a gateway's answer nor one of success has. An answer that you cannot tell from a
+            (`json_key`) that neither a gateway's answer nor one of success has, and with the `statuses` that they come
+            with where others use that key, too (`error`). An answer that you cannot tell from a
             gateway's stays undescribed, and counts as unknown.
         """
         manifest = stage.manifest
@@ -225,6 +227,7 @@ class ManifestChecks:
                     not any(refusal.describes(status, body) for refusal in manifest.refusals),
                     f"refusals describe {what} with status {status}, which proves nothing about the write",
                 )
+        require_own_objects(stage)
         unheard = [status for refusal in manifest.refusals for status in refusal.statuses if not 400 <= status < 600]
         require(not unheard, f"refusals name status {unheard}, which no refusal has")
         require_atomicity(stage)

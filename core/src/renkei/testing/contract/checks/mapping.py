@@ -9,8 +9,10 @@ from renkei.testing.contract.catalogue import ANYWHERE, check
 from renkei.testing.contract.checks.absence import require_absent_stays_absent
 from renkei.testing.contract.checks.calling import answered
 from renkei.testing.contract.checks.drawing import require_drawn_records_hold
+from renkei.testing.contract.checks.filling import require_no_filler
 from renkei.testing.contract.checks.purity import (
     require_choice_of_this_schema,
+    require_long_numbers_whole,
     require_problem_without,
     require_same_from_threads,
     require_same_twice,
@@ -61,7 +63,11 @@ class MappingChecks:
         fields = trials.fields()
         require(fields, "the schema has no writable field besides the key field; the kit's target needs some")
         trials.store({field.code: trials.passing(field) for field in fields})
+        for field in fields:
+            if field.type is FieldType.NUMBER:
+                require_long_numbers_whole(stage, trials, field)
         self._require_no_field_dropped(stage, trials)
+        require_no_filler(stage, trials, fields)
 
     @check("G03", sources=ANYWHERE)
     def test_g03_a_choice_that_the_field_lacks_is_a_problem(self, stage: Stage) -> None:

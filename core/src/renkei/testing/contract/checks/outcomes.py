@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -26,6 +27,7 @@ from renkei.testing.contract import acts
 from renkei.testing.contract.broken import raised, require
 from renkei.testing.contract.catalogue import check
 from renkei.testing.contract.checks.calling import Asked, Disturbed, Question, disturbed, questions
+from renkei.testing.contract.checks.crowded import require_told_when_full
 from renkei.testing.contract.checks.refusals import require_error
 from renkei.testing.contract.connection import key
 from renkei.testing.contract.lane import by_key, for_requests
@@ -44,7 +46,10 @@ _BODIES: Final = (
 """What stands in front of a backend says in its name. The status is filled in."""
 
 _FAILURES: Final = (500, 502, 503, 504, 520)
-_FOR_GOOD: Final = (501, 418, 451)
+_FOR_GOOD: Final = (501, 418, 451, 413, 414, 415, 431)
+_TOO_LARGE: Final = (413, 414, 431)
+"""These may be the record's own fault."""
+
 _PASSING: Final = (Unavailable, RateLimited, QuotaExhausted)
 _LASTING: Final = (AuthenticationFailed, PermissionDenied, TargetNotFound, SchemaDrift, SettingsError)
 
@@ -71,8 +76,8 @@ class OutcomeChecks:
         Why: a gateway's 502 often stands before a request that was carried out: "not stored" would store it twice. And
         a lane that waits for a 418 to pass waits for ever.
         Mend: go by one table from answer to meaning: your backend's own error objects that you describe in `refusals`
-        are certainly not applied; any other 5xx to a write is `OutcomeUnknown`, to a read `Unavailable`; a 4xx without
-        a meaning is `Suspect` or an error that blocks.
+        are certainly not applied; any other 5xx to a write is `OutcomeUnknown`, your backend's own words in it or not;
+        to a read `Unavailable`; a 4xx without a meaning is `Suspect` or an error that blocks.
         """
         number = 0
         for status in _FAILURES:
@@ -83,6 +88,9 @@ class OutcomeChecks:
         for said in _described(stage):
             number += 1
             _failing_write(stage, stage.good.record(number), said, applied=False)
+        for said in _own_words(stage, number + 1):
+            number += 2
+            _failing_write(stage, stage.good.record(number), said, applied=True)
         for status in _FOR_GOOD:
             number += 1
             _refused_for_good(stage, stage.good.record(number), _with(_BODIES[number % 5], status))
@@ -130,6 +138,7 @@ class OutcomeChecks:
         most = min(2, stage.manifest.limits.request_size, stage.manifest.limits.push_size)
         done = disturbed(stage.good, stage.good.records(most, start=start), _LOST[0])
         _lost_for(stage, done, done.in_doubt or done.pushed.keys, "a request of several records")
+        require_told_when_full(stage, acts.lost(applied=True), (OutcomeUnknown,), lost=True)
 
     @check("E10", traffic=True)
     def test_e10_a_push_that_breaks_off_keeps_what_was_won(self, stage: Stage) -> None:
@@ -143,11 +152,12 @@ class OutcomeChecks:
         records = for_requests(stage.good, 3)
         if records is None:
             _only_request_lost(stage)
-            return
-        for act in (acts.lost(applied=True, how=httpx.ReadError), acts.lost(applied=False, how=httpx.ReadTimeout)):
-            stage.kit.reset()
-            stage.good.authenticate()
-            _breaks_off(stage, records, act)
+        else:
+            for act in (acts.lost(applied=True, how=httpx.ReadError), acts.lost(applied=False, how=httpx.ReadTimeout)):
+                stage.kit.reset()
+                stage.good.authenticate()
+                _breaks_off(stage, records, act)
+        require_told_when_full(stage, acts.lost(applied=False, how=httpx.ReadError), (OutcomeUnknown,), lost=True)
 
     @check("E11", traffic=True)
     def test_e11_a_page_or_half_an_answer_is_no_success(self, stage: Stage) -> None:
@@ -160,7 +170,9 @@ class OutcomeChecks:
         """
         hollow = [acts.garbled(body, f"the answer {body.decode() or 'without a body'}") for body in _HOLLOW]
         odd = [acts.page(200, applied=True), acts.page(201, applied=True), acts.page(200), acts.cut(), *hollow]
-        odd += [acts.answer(204, applied=True), acts.answer(202, applied=True), acts.redirect()]
+        odd += [acts.answer(204, applied=True), acts.answer(202, applied=True)]
+        odd += [acts.redirect(status=status) for status in (302, 304)]
+        odd += [acts.redirect(status=status, applied=True) for status in (301, 303, 307, 308)]
         for number, act in enumerate(odd, 1):
             done = disturbed(stage.good, [stage.good.record(number)], act)
             _no_success(stage, done, key(number), act)
@@ -188,6 +200,24 @@ def _described(stage: Stage) -> list[BackendAnswer]:
         for status in refusal.statuses or _FAILURES
         if status >= 500
     ]
+
+
+def _own_words(stage: Stage, number: int) -> list[BackendAnswer]:
+    """The backend's own error objects under a status that promises nothing: it broke down after it had begun."""
+    refused = stage.good.push([stage.good.poisoned(number)]).writes
+    found = [said.content() for said in stage.kit.answers.values()]
+    found += [write.answer for write in refused if write.status is not None and write.status >= 400]
+    own = [BackendAnswer(status=500, body=data) for data in map(_object, found) if data is not None]
+    # What `refusals` describe the plugin may take at its word, and the record may be to blame.
+    return [said for said in own if not _is_described(stage, said)]
+
+
+def _object(content: bytes) -> Any:
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
 
 
 def _is_described(stage: Stage, said: BackendAnswer) -> bool:
@@ -228,8 +258,9 @@ def _refused_for_good(stage: Stage, record: WireRecord, said: BackendAnswer) -> 
     when = f"a {said.status} to a write"
     done.pushed.require_sound()
     word = done.pushed.words()[record.key]
+    fitting = ("suspect", "not_stored", *(["rejected"] if said.status in _TOO_LARGE else []))
     require(
-        word in ("suspect", "not_stored"),
+        word in fitting,
         f"{when}, which nobody knows, made {word!r} of the record: nothing was stored",
     )
     stopped_by = done.pushed.stopped_by

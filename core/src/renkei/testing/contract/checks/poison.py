@@ -9,6 +9,7 @@ from renkei.spec import Rejected, Value, WireRecord
 from renkei.testing.contract import acts
 from renkei.testing.contract.broken import broken, require
 from renkei.testing.contract.catalogue import check
+from renkei.testing.contract.checks.crowded_request import apart, full_request
 from renkei.testing.contract.checks.told import strings_in
 from renkei.testing.contract.connection import Connection, key
 from renkei.testing.contract.lane import (
@@ -30,6 +31,8 @@ _UNNAMED = (
     BackendAnswer(status=400, body={"unexpected": True}),
     BackendAnswer(status=422, body="<!doctype html><title>Error</title><p>入力エラー</p>"),
 )
+_FEW = 3
+_MANY = 15
 _TRANSIENT = ["Unavailable", "RateLimited", "QuotaExhausted", "OutcomeUnknown"]
 
 
@@ -46,6 +49,10 @@ class PoisonChecks:
         `Suspect` to all of a request that was refused for a reason that names no record; core finds the culprit.
         """
         _found(stage, 5, poisoned={3})
+        _found_in_a_crowd(stage)
+        _named_in_a_crowd(stage)
+        stage.kit.reset()
+        stage.good.authenticate()
         unnamed = stage.kit.unnamed_poison(stage.good.values(13))
         if unnamed is not None:
             stage.kit.reset()
@@ -120,6 +127,32 @@ def _found(stage: Stage, count: int, *, poisoned: set[int], poison: Poison | Non
     """Push *count* records of which those numbers are *poisoned*, as core would, and look at the end."""
     made = [stage.good.values(number) for number in range(1, count + 1)]
     _drained(stage, made, poisoned=poisoned, poison=poison)
+
+
+def _named_in_a_crowd(stage: Stage) -> None:
+    """Who is named at once at the end of a few records is named at once at the end of many."""
+    words = []
+    for count in (min(_FEW, stage.manifest.limits.push_size), full_request(stage)):
+        stage.kit.reset()
+        stage.good.authenticate()
+        records = [*stage.good.records(count - 1, only_required=True), stage.good.poisoned(count)]
+        words.append((count, stage.good.push(records).require_sound().words()[key(count)]))
+    (few, usual), (many, word) = words
+    require(
+        usual != "rejected" or word == usual,
+        f"a refused record is 'rejected' at the end of a push of {few}, and {word!r} at the end of one of {many}",
+    )
+
+
+def _found_in_a_crowd(stage: Stage) -> None:
+    """Two among as many as a request takes, at places that end like others'; and more bad ones than good."""
+    count = full_request(stage)
+    many = min(count, _MANY)
+    mostly_bad = {number for number in range(1, many + 1) if number % 3}
+    for size, poisoned in ((count, {place + 1 for place in apart(count)}), (many, mostly_bad)):
+        stage.kit.reset()
+        stage.good.authenticate()
+        _found(stage, size, poisoned=poisoned)
 
 
 def _drained(

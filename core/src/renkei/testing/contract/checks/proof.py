@@ -21,9 +21,15 @@ class ProofChecks:
         """
         # Here and not above: the runner knows every check, this one too.
         from renkei.testing.contract.proving import kills
+        from renkei.testing.contract.running import run_check
 
         one_request = for_requests(stage.good, 2) is None
         able = [saboteur for saboteur in stage.wrappers if not (saboteur.several and one_request)]
+        # A check that fails the plugin as it is finds everybody, and shows nothing.
+        ids = sorted({id for saboteur in able for id in saboteur.killed_by})
+        alone = {id: run_check(id, stage.subject, stage.kit) for id in ids}
+        blind = [f"{id} ({outcome.seen})" for id, outcome in alone.items() if outcome.word != "passed"]
+        require(not blind, f"the plugin as it is does not pass, so nothing that these find counts: {'; '.join(blind)}")
         found = {saboteur.name: kills(saboteur, stage.subject, stage.kit) for saboteur in able}
         stage.notes["saboteurs"] = {
             name: {id: outcome.word for id, outcome in outcomes.items()} for name, outcomes in found.items()

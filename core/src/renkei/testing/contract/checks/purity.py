@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from renkei.spec import Field, FieldType, MapRequest, MapResult, TargetSchema
+from renkei.testing.contract import edges
 from renkei.testing.contract.broken import require
 from renkei.testing.contract.checks.calling import answered
 from renkei.testing.contract.checks.trying import Trials, require_named
@@ -107,6 +110,29 @@ def require_choice_of_this_schema(stage: Stage, trials: Trials, field: Field) ->
     require_named(result, field.code, f"a choice that the request's schema does not have, in field {field.code!r}")
 
 
+def require_long_numbers_whole(stage: Stage, trials: Trials, field: Field) -> None:
+    """With a schema in which *field* keeps 38 digits, all of them are in the wire record, or the value is a problem.
+
+    Looked for where numbers are sent as texts or whole numbers: what is sent as a double never had that many.
+
+    Raises:
+        Broken: some are gone.
+    """
+    wide = field.model_copy(update={"digits": edges.MOST_DIGITS, "minimum": None, "maximum": None})
+    schema = replaced(stage.good.schema, wide)
+    for value in edges.long_numbers(field.decimals):
+        row = trials.row({field.code: Edge(name="many digits", value=value)})
+        result = answered("crm_map", lambda row=row: stage.good.map(row.values, key=key(row.number), schema=schema))  # type: ignore[misc]  # bound now
+        whole = "".join(map(str, value.as_tuple().digits))
+        sent = [_digits(leaf) for leaf in _texts_and_integers(result.record.fields if result.record else {})]
+        near = [digits for digits in sent if digits.startswith(whole[:9])]
+        require(
+            all(digits.startswith(whole) for digits in near),
+            f"field {field.code!r}, a number of {len(whole)} digits where the request's schema allows "
+            f"{edges.MOST_DIGITS}: crm_map had nothing against it, and sends other digits",
+        )
+
+
 def without(schema: TargetSchema, code: str) -> TargetSchema:
     """*schema* as it is when somebody has deleted a field."""
     kept = tuple(field for field in schema.fields if field.code != code)
@@ -147,3 +173,19 @@ def _alike(one: MapResult, other: MapResult) -> bool:
 def _typed(result: MapResult) -> str:
     fields = sorted(result.record.fields.items()) if result.record else []
     return repr((fields, sorted(map(repr, result.problems))))
+
+
+def _texts_and_integers(data: Any) -> Iterator[str]:
+    match data:
+        case Mapping():
+            for part in data.values():
+                yield from _texts_and_integers(part)
+        case list() | tuple():
+            for part in data:
+                yield from _texts_and_integers(part)
+        case str() | int():
+            yield str(data)
+
+
+def _digits(text: str) -> str:
+    return "".join(one for one in text if one in "0123456789")

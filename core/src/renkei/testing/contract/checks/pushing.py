@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from renkei.testing.contract.broken import require
 from renkei.testing.contract.catalogue import ANYWHERE, check
+from renkei.testing.contract.checks.full import require_full_push_told_once
 from renkei.testing.contract.checks.keying import require_keys_hold
 from renkei.testing.contract.checks.requesting import (
     require_ids_and_links,
@@ -62,6 +63,7 @@ class PushChecks:
         # Neither in the order of the keys nor in its reverse: who sorts, or pairs ids up by chance, is found.
         numbers = [*range(1_001, 1_000 + count, 2), *range(1_000, 1_000 + count, 2)]
         push_and_compare(stage.good, numbers, only_required=count > 200)
+        require_full_push_told_once(stage)
         require_own_target(stage)
         require_options_count(stage)
 
@@ -106,8 +108,8 @@ class PushChecks:
         Why: after a time-out core sends the same key again, and trusts the backend's word that it is taken. A word that
         is not true doubles the record, or loses it.
         Mend: send the delivery key in the key field, as it is; call a record `duplicate` only for an error on exactly
-        `request.key_field`; send each record in one request; and state `uniqueness` and `Field.unique` as the backend
-        enforces them.
+        `request.key_field` that says "taken" and not "too long", by its code or path and in any language; send each
+        record in one request; and state `uniqueness` and `Field.unique` as the backend enforces them.
         """
         require_keys_hold(stage)
 

@@ -8,6 +8,7 @@ from renkei.testing.contract.broken import broken, raised, require
 from renkei.testing.contract.catalogue import check
 from renkei.testing.contract.checks.calling import answered, outcome_of
 from renkei.testing.contract.checks.holdings import core_refuses, prepared, refused, repeated
+from renkei.testing.contract.checks.lifetimes import require_end_as_answered
 from renkei.testing.contract.connection import Connection
 from renkei.testing.contract.stage import Stage
 
@@ -69,7 +70,7 @@ class RefreshChecks:
 
     @check("A06", traffic=True)
     def test_a06_expiry_is_told(self, stage: Stage) -> None:
-        """When credentials expire is told with a time zone, by a refresh as by authenticating.
+        """When credentials expire is told with a time zone, by a refresh as by authenticating, and as the backend says.
 
         Where `refresh` is not declared: no credentials have an end.
         Why: core refreshes a while before the end; an end without a zone is hours off, and one that only the first
@@ -92,6 +93,8 @@ class RefreshChecks:
         require(
             told[0] == told[1], "the end of the credentials is told by one of crm_authenticate and crm_refresh alone"
         )
+        for credentials in (first, second):
+            require_end_as_answered(credentials, stage.wire.exchanges, stage.clock.now())
         good.credentials = None
         _answer, error = outcome_of(good.refresh)
         require(not isinstance(error, PluginFault), "crm_refresh, without credentials to refresh, breaks down")

@@ -11,17 +11,21 @@ from renkei.spec import (
     AuthenticationFailed,
     BackendError,
     OutcomeUnknown,
+    PermissionDenied,
     QuotaExhausted,
     RateLimited,
     SchemaDrift,
+    SettingsError,
+    TargetNotFound,
     TargetSchema,
     Unavailable,
     WireRecord,
 )
 from renkei.testing.contract import acts
-from renkei.testing.contract.broken import raised, require
+from renkei.testing.contract.broken import broken, raised, require
 from renkei.testing.contract.catalogue import check
 from renkei.testing.contract.checks.calling import Disturbed, Question, answered, disturbed, questions
+from renkei.testing.contract.checks.crowded import require_told_when_full
 from renkei.testing.contract.connection import key
 from renkei.testing.contract.lane import for_requests, require_stored_once, require_true
 from renkei.testing.contract.pushed import Pushed
@@ -63,6 +67,7 @@ class RefusalChecks:
                             require_error(seen.error, _PAUSE, f"a 429 to {question.hook}")
                             _waits(seen.error, timedelta(seconds=wait), header)
                         require(not seen.late, f"{question.hook} went on asking after a 429")
+        require_told_when_full(stage, acts.words(_too_many(stage)[0], name="a 429"), _PAUSE)
 
     @check("E06", traffic=True)
     def test_e06_too_many_requests_without_a_time_are_the_same(self, stage: Stage) -> None:
@@ -98,33 +103,21 @@ class RefusalChecks:
         stage.kit.reset()
         stage.good.authenticate()
         records = for_requests(stage.good, 2)
-        if records is None:
-            return
-        done = disturbed(stage.good, records, acts.then(stage.kit.revoke_credentials, "the credentials are revoked"))
-        pushed = done.pushed
-        pushed.require_sound()
-        stored = set(stage.stored_keys())
-        require(stored, "the kit's revoke_credentials() took back what was stored before it")
-        won = [one for one in pushed.keys if one in stored]
-        others = [one for one in pushed.keys if one not in stored]
-        require(others, "after the kit's revoke_credentials() the simulator still stores records")
-        require_true(stage, pushed)
-        forgotten = sorted(set(won) - set(pushed.created()))
-        require(
-            not forgotten, f"record {forgotten[:1]} was won before the credentials were lost, and is not reported so"
-        )
-        done.require_all("not_stored", others, "credentials lost midway")
-        require_error(pushed.stopped_by, (AuthenticationFailed,), "credentials lost midway")
+        if records is not None:
+            _revoked_midway(stage, records)
+        revoked = acts.first(stage.kit.revoke_credentials, "the credentials are revoked")
+        require_told_when_full(stage, revoked, (AuthenticationFailed,))
 
     @check("E15", traffic=True)
     def test_e15_a_field_that_was_removed_is_never_lost_in_silence(self, stage: Stage) -> None:
         """Once a mapped field is gone, a backend that refuses unknown fields makes the push `SchemaDrift`, with nothing
-        stored and no record to blame; one that ignores them stores the record, and the next discovery differs.
+        stored and no record to blame; one that ignores them stores the record, and the next discovery differs. What an
+        option of the target names and the backend does not know any more is the lane's error as well.
 
         Why: an admin has to mend the mapping; a thousand rejected records, or a thousand without that field, are what
         nobody would find.
-        Mend: give the refusal of an unknown field the class `SchemaDrift`; ask the backend at each discovery, and keep
-        nothing from the last; tell in the manifest what `unknown_fields` really are.
+        Mend: give the refusal of an unknown field, or of an option's value, the class `SchemaDrift`; ask the backend at
+        each discovery, and keep nothing from the last; tell in the manifest what `unknown_fields` really are.
         """
         good, kit = stage.good, stage.kit
         code = kit.add_field(_LABEL)
@@ -139,6 +132,8 @@ class RefusalChecks:
         else:
             pushed.require_all_created()
         _seen_to_be_gone(stage, code, before)
+        if kit.stale_options is not None:
+            _option_gone(stage, kit.stale_options)
 
     @check("E17", traffic=True)
     def test_e17_a_lock_is_waited_for(self, stage: Stage) -> None:
@@ -151,11 +146,13 @@ class RefusalChecks:
         """
         asked = questions(stage)
         locked, closed = stage.kit.answers.get("locked"), stage.kit.answers.get("maintenance")
-        if locked is not None:
+        if locked is not None:  # what no page of the vendor's tells, no author can know: then nothing is played
             _passes(stage, asked, locked, "locked", start=1)
-        else:
-            _plain_conflict(stage, asked)
         _passes(stage, asked, closed or BackendAnswer(status=503), "maintenance", start=4)
+        if locked is not None and locked.status < 500:
+            require_told_when_full(stage, acts.words(locked, name="locked"), _AGAIN)
+        elif closed is not None and _is_described(stage, closed):
+            require_told_when_full(stage, acts.words(closed, name="maintenance"), _AGAIN)
 
 
 def _passes(stage: Stage, asked: Sequence[Question], said: BackendAnswer, situation: str, *, start: int) -> None:
@@ -171,22 +168,6 @@ def _passes(stage: Stage, asked: Sequence[Question], said: BackendAnswer, situat
             seen = question.through(act, at=at)
             if not seen.is_the_same(question.good):
                 require_error(seen.error, _AGAIN, f"{situation}, {question.hook}")
-
-
-def _plain_conflict(stage: Stage, asked: Sequence[Question]) -> None:
-    """The kit knows no words for a lock: then nobody says what a 409 is, and its record may be suspected as well."""
-    act = acts.answer(409, name="a plain 409")
-    done = disturbed(stage.good, [stage.good.record(1)], act)
-    done.pushed.require_sound()
-    word = done.pushed.words()[key(1)]
-    require(word in ("suspect", "not_stored"), f"a plain 409 to a push made {word!r} of the record")
-    if word == "not_stored":
-        require_error(done.pushed.stopped_by, _AGAIN, "a plain 409 to a push")
-    require_stored_once(stage, ())
-    for question in asked:
-        seen = question.through(act)
-        if not seen.is_the_same(question.good):
-            require_error(seen.error, (BackendError,), f"a plain 409 to {question.hook}")
 
 
 def _too_many(stage: Stage) -> list[BackendAnswer]:
@@ -254,13 +235,32 @@ def _revoked_before_the_only_request(stage: Stage) -> None:
     count = min(3, stage.manifest.limits.push_size)
     records = stage.good.records(count)
     stage.kit.revoke_credentials()
-    pushed = stage.good.push(records).require_sound()
+    done = disturbed(stage.good, records, acts.unhurried())  # so that it is seen what is sent after its answer
+    pushed = done.pushed.require_sound()
     words = pushed.words()
     wrong = [one for one in words if words[one] != "not_stored"]
     require(not wrong, f"credentials lost: record {wrong[:1]} is {words[(wrong or pushed.keys)[0]]!r}")
     require_error(pushed.stopped_by, (AuthenticationFailed,), "credentials lost before the first write")
-    require(len(pushed.exchanges) <= 1, f"after credentials were refused, {len(pushed.exchanges) - 1} more were sent")
+    require(not done.late, f"after credentials were refused, {len(done.late)} more were sent")
     require(not stage.read(), "after the kit's revoke_credentials() the simulator still stores records")
+
+
+def _revoked_midway(stage: Stage, records: Sequence[WireRecord]) -> None:
+    done = disturbed(stage.good, records, acts.then(stage.kit.revoke_credentials, "the credentials are revoked"))
+    pushed = done.pushed
+    pushed.require_sound()
+    stored = set(stage.stored_keys())
+    require(stored, "the kit's revoke_credentials() took back what was stored before it")
+    won = [one for one in pushed.keys if one in stored]
+    others = [one for one in pushed.keys if one not in stored]
+    require(others or not done.late, "after the kit's revoke_credentials() the simulator still stores records")
+    require_true(stage, pushed)
+    forgotten = sorted(set(won) - set(pushed.created()))
+    require(not forgotten, f"record {forgotten[:1]} was won before the credentials were lost, and is not reported so")
+    if not others:  # all were under way by then
+        return
+    done.require_all("not_stored", others, "credentials lost midway")
+    require_error(pushed.stopped_by, (AuthenticationFailed,), "credentials lost midway")
 
 
 def _with_field(stage: Stage, number: int, code: str, schema: TargetSchema) -> WireRecord:
@@ -278,6 +278,34 @@ def _drifted(stage: Stage, pushed: Pushed, code: str) -> None:
     )
     require_error(pushed.stopped_by, (SchemaDrift,), f"field {code!r} is gone")
     require_stored_once(stage, ())
+
+
+def _option_gone(stage: Stage, typed: Mapping[str, Any]) -> None:
+    """An option names what is not there any more: that is wrong with the lane, and with none of its records."""
+    good = stage.good
+    try:
+        stale = stage.connection(options=typed)
+    except SettingsError:
+        broken("the kit's stale_options have to be such as parse; only the simulator may not know them")
+    answered("crm_authenticate", stale.connected)
+    schema = answered("crm_discover", good.discover)
+    records = []
+    for number in range(20, 20 + min(3, stage.manifest.limits.push_size)):
+        values = {code: value for code, value in good.values(number).items() if schema.field(code) is not None}
+        records.append(stale.wire_record(values, key=key(number), schema=schema))
+    pushed = stale.push(records, schema=schema).require_sound()
+    words, stored = pushed.words(), stage.stored_keys()
+    require(
+        not any(record.key in stored for record in records),
+        "records were stored under the kit's stale_options: are they not sent, or does the simulator know them?",
+    )
+    wrong = [one for one in words if words[one] != "not_stored"]
+    require(
+        not wrong,
+        f"an option names what the backend does not know any more, and record {wrong[:1]} is "
+        f"{words[(wrong or pushed.keys)[0]]!r}: no record is to blame",
+    )
+    require_error(pushed.stopped_by, (SchemaDrift, TargetNotFound, PermissionDenied), "an option that is gone")
 
 
 def _seen_to_be_gone(stage: Stage, code: str, before: TargetSchema) -> None:

@@ -170,7 +170,9 @@ class ResourceChecks:
         field of files is a problem, and no file is ever opened.
 
         Why: mapping runs at rehearsals too, and an attachment that is read into memory there is read for nothing.
-        Mend: leave the `FileRef` in the wire record, and read it in `crm_push` from `ctx.open_file`, chunk by chunk.
+        Mend: where the manifest supports files, leave the `FileRef` in the wire record, and read it in `crm_push` from
+        `ctx.open_file`, chunk by chunk. Where it does not, return a `Problem` that names the field from `crm_map`, and
+        leave the file alone.
         """
         ref = stage.files.add("file-1", "見積書.pdf", _CONTENT)
         field = _file_field(stage.good.schema)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from renkei.testing.contract.checks.calling import answered, outcome_of
 from renkei.testing.contract.checks.echoes import same_answers
 from renkei.testing.contract.checks.holdings import prepared, untouched
 from renkei.testing.contract.checks.truth import TruthChecks
-from renkei.testing.contract.connection import Connection
+from renkei.testing.contract.connection import Connection, key
 from renkei.testing.contract.stage import Stage
 from renkei.testing.contract.wire import Exchange
 
@@ -112,8 +113,10 @@ class SchemaChecks(TruthChecks):
         left = answered("crm_discover, once every writable field was deleted,", good.discover)
         still = sorted({field.code for field in left.fields} & set(gone))
         require(not still, f"deleted fields are still told: {still[:5]}")
-        writable = [field.code for field in left.fields if field.writable]
-        require(not writable, f"fields are told as writable although every such field was deleted: {writable[:5]}")
+        # One that was there may be writable from now on: what filled it is gone.
+        known = {field.code for field in good.schema.fields}
+        invented = [field.code for field in left.fields if field.writable and field.code not in known]
+        require(not invented, f"fields that were never there are told as writable: {invented[:5]}")
 
     @check("C06", traffic=True)
     def test_c06_labels_are_unchanged(self, stage: Stage) -> None:
@@ -170,7 +173,8 @@ class SchemaChecks(TruthChecks):
 
     @check("C09", traffic=True)
     def test_c09_a_missing_target_is_told(self, stage: Stage) -> None:
-        """A target that is not there raises TargetNotFound from discovery, from a push, and from a lane's probe.
+        """A target that is not there raises TargetNotFound from discovery, a push, and a lane's probe; `crm_verify`
+        raises it too, or cannot tell.
 
         Why: an app that its owner deleted has to stop the lane and be named. Called an outage, it is asked for until
         somebody wonders; called a bad record, every record is rejected.
@@ -187,6 +191,12 @@ class SchemaChecks(TruthChecks):
         _require_told("crm_discover", error, allowed)
         _account, error = outcome_of(lambda: stage.connection().authenticate(target=missing))
         _require_told("crm_authenticate, as a probe of that target,", error, allowed)
+
+        if stage.supports("verify"):
+            report, error = outcome_of(lambda: replace(good, target=missing).verify(key(1)))
+            words = {answer.answer for answer in report.answers} if report is not None else set()
+            if words != {"cannot_tell"}:
+                _require_told("crm_verify", error, allowed)
 
         pushed = good.push(good.records(2), target=missing)
         pushed.require_ours()

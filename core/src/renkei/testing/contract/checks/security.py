@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from renkei.spec import FieldType, Value
+from renkei.spec import Account, FieldType, TargetList, TargetSchema, Value, VerifyReport
 from renkei.testing.contract import values
 from renkei.testing.contract.anonymous import telling
 from renkei.testing.contract.broken import broken, require
@@ -30,6 +31,7 @@ from renkei.testing.contract.checks.leading import (
     server_of,
     well,
 )
+from renkei.testing.contract.checks.owning_hosts import require_hosts_of_the_connection
 from renkei.testing.contract.desk import desk, files_in
 from renkei.testing.contract.leaks import SHORTEST, Needles, exception_texts, shown
 from renkei.testing.contract.living import Life, stored_records
@@ -38,6 +40,10 @@ from renkei.testing.contract.spy import Said
 from renkei.testing.contract.stage import Stage
 from renkei.testing.contract.watching import ways_out
 from renkei.testing.contract.wire import Exchange
+
+# Of a secret that a kit types, chosen by people, and of a token, where few characters may be there by chance.
+_TYPED_LEAST = 6
+_GIVEN_LEAST = 8
 
 
 class SecurityChecks:
@@ -54,14 +60,15 @@ class SecurityChecks:
         trusted with the key to their CRM.
         Mend: reveal a secret only where a request is built, put it into a header or body and never into an address,
         log and raise sentences of your own instead of requests, headers, answers and other libraries' exceptions, and
-        raise outside of `except` blocks that caught something with a request in it.
+        raise outside of `except` blocks that caught something with a request in it. No first or last letters of one
+        either, and no digest. A kit's secret that is made of words may be found where nobody leaked it: use another.
         """
         stage.heard = errors = Overheard()
         with tempfile.TemporaryDirectory() as folder:
             with Listening() as heard:
                 told = _lived_with_an_engine(stage, Path(folder))
                 _lived(stage)
-            needles = _secrets(stage)
+            needles = _secrets(stage, hints=True)
             leaks = [
                 *needles.found_in(heard.texts()),
                 *needles.found_in(
@@ -99,7 +106,8 @@ class SecurityChecks:
         """Every request goes through `ctx.http` to a host that the manifest allows, wherever an answer points.
 
         Where an answer to a read names another host, even one that the manifest's pattern allows, no request goes
-        there: `*.crm.example` holds the servers of other customers, too.
+        there: `*.crm.example` holds the servers of other customers, too. And a host that is asked follows from the
+        connection's own settings, or from the answer to its log-in, unless the manifest names it in full.
 
         Why: a key that is sent to whatever host an answer, or a mistyped setting, names is a key given away.
         Mend: send everything with `ctx.http`; build addresses from the settings; of a link to the next page take the
@@ -113,6 +121,7 @@ class SecurityChecks:
                     lead_astray(stage, host)
                 astray = sorted({exchange.request.url.host for exchange in exchanges} - usual)
                 require(not astray, f"an answer that named another host was followed: {', '.join(astray)} was asked")
+            require_hosts_of_the_connection(stage)
             Life(stage).ended()
         require(not found, f"the plugin went past ctx.http: it {'; it '.join(map(str, found[:3]))}")
         require_allowed(stage)
@@ -215,8 +224,8 @@ def _lived(stage: Stage) -> None:
     life.ended()
 
 
-def _secrets(stage: Stage) -> Needles:
-    """All secrets there were.
+def _secrets(stage: Stage, *, hints: bool = False) -> Needles:
+    """All secrets there were; *hints*: with the few characters that tell of one, and what is made from it.
 
     Raises:
         Broken: one of the kit's is too short to be looked for.
@@ -226,20 +235,32 @@ def _secrets(stage: Stage) -> Needles:
     for setting in sorted(stage.manifest.settings.secret_fields()):
         if isinstance(wrong.get(setting), str) and wrong[setting]:
             typed[f"wrong {setting}"] = wrong[setting]
-    innocent = "\n".join(shown(connection.settings.public()) for connection in (stage.good, stage.second))
+    innocent = _public(stage, typed.values())
     # What a backend gives may be a word or a number beside the token; what a kit types is a secret.
-    kept = {
-        name: secret
-        for name, secret in typed.items()
-        if len(secret) >= SHORTEST or name.partition(" ")[0] in ("good", "second", "wrong")
-    }
+    theirs = {name for name in typed if name.partition(" ")[0] in ("good", "second", "wrong")}
+    kept = {name: secret for name, secret in typed.items() if len(secret) >= SHORTEST or name in theirs}
+    least = {name: _TYPED_LEAST if name in theirs else _GIVEN_LEAST for name in kept} if hints else {}
     try:
-        return Needles(kept, innocent=innocent)
+        return Needles(kept, innocent=innocent, least=least)
     except ValueError as short:
         broken(
             f"the kit's secret {str(short)!r} has fewer than {SHORTEST} characters and would be found in any text: "
             "let the simulator use longer ones"
         )
+
+
+def _public(stage: Stage, secrets: Iterable[str]) -> str:
+    """What anybody may read: settings that are no secrets, the manifest, the words of the contract itself, names of
+    modules, and what the backend says by itself.
+    """
+    texts = [shown(connection.settings.public()) for connection in (stage.good, stage.second)]
+    texts += [stage.manifest.model_dump_json(), getattr(stage.subject.module, "__name__", ""), *stage.kit.test_only]
+    texts += [json.dumps(model.model_json_schema()) for model in (Account, TargetSchema, TargetList, VerifyReport)]
+    texts += dict.fromkeys(one.answer.decode("utf-8", "replace") for one in stage.wire.exchanges)
+    whole = "\n".join(texts)
+    for secret in sorted(secrets, key=len, reverse=True):
+        whole = whole.replace(secret, "\n")
+    return whole
 
 
 def _said(heard: list[Said]) -> Iterator[tuple[str, str]]:

@@ -206,7 +206,8 @@ def _require_refused_well(stage: Stage, model: type[Settings], sample: BadSettin
     require(found.names(sample.field), f"{what}: refused, but the problems name {found.fields} instead")
     value = folded(sample.typed()).strip()
     long_enough = len(value) >= 4 or (value and not value.isascii())
-    require(not (long_enough and value in found.words()), f"{what}: the refusal repeats what was typed")
+    if long_enough and value in found.words():
+        broken(f"{what}: the refusal repeats what was typed{_hint(model, sample, value)}")
     for problem in found.error.problems if found.error else ():
         require(problem.message.ja != problem.message.en, f"{what}: the refusal says the same in both languages")
     try:
@@ -214,6 +215,19 @@ def _require_refused_well(stage: Stage, model: type[Settings], sample: BadSettin
     except RenkeiError:
         return
     broken(f"{what}: accepted by core")
+
+
+def _hint(model: type[Settings], sample: BadSettings, value: str) -> str:
+    """What to do where the plugin says *value* in its own sentence, whatever was typed."""
+    name = sample.field.split(".")[0]
+    for _what, other in bad_values():
+        found = parsed(model, {**sample.settings, name: other})
+        if found.names(sample.field) and value not in folded(str(other)) and value in found.words():
+            return (
+                "; it says the same of any other value, so that these are the plugin's own words: "
+                "let the kit's bad_settings() use a value that is not among them"
+            )
+    return ""
 
 
 def _require_silent(model: type[Settings], typed: Mapping[str, Any], what: str) -> None:

@@ -56,6 +56,26 @@ def require_uniqueness(stage: Stage) -> None:
     require(times == 1, f"uniqueness is {unique!r}, but a key that was sent twice is there {times} times")
 
 
+def require_own_objects(stage: Stage) -> None:
+    """An error object such as strangers give, too, is described only with a status that the backend uses itself.
+
+    Raises:
+        Broken: it is described with another, so that a breakdown after the write counts as "not applied".
+    """
+    for refusal in stage.manifest.refusals:
+        for status in foreign.STATUSES:
+            own = any(
+                said.status == status and refusal.describes(status, said.content())
+                for said in stage.kit.answers.values()
+            )
+            for what, body in foreign.OBJECTS:
+                require(
+                    (own and status in refusal.statuses) or not refusal.describes(status, body),
+                    f"refusals also describe {what} with status {status}, and by no word of the kit's does the backend "
+                    "itself refuse so: name the `statuses` of its own refusals, and give its words in `answers`",
+                )
+
+
 def require_told_refusals(stage: Stage) -> None:
     """The backend's own words for a refusal, its words for a success, and credentials that are gone.
 

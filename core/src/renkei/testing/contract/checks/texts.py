@@ -18,6 +18,7 @@ from renkei.testing.contract.stage import Stage
 from renkei.testing.contract.wire import Act, Exchange
 from renkei.testing.kit import BackendAnswer
 
+_TELLING: Final = 8  # characters of a value that show whose it is
 _LONGEST_TEXT: Final = 1_000
 _MARK: Final = "suite-marker-5f1c9a"
 _ECHOED: Final = (400, 401, 403, 404, 409, 413, 422, 429, 500, 503)
@@ -28,8 +29,8 @@ class TextChecks:
 
     @check("E20", traffic=True)
     def test_e20_texts_repeat_no_values_secrets_or_bodies(self, stage: Stage) -> None:
-        """The texts of verdicts and errors name fields and codes; they repeat no value of the record, no secret and no
-        body of an answer, even where the backend's own message does.
+        """The texts of verdicts and errors name fields and codes; they repeat no value of the record, nor its
+        beginning or end, no secret and no body of an answer, even where the backend's own message does.
 
         Why: these texts go into logs, tables and mails, where a customer's words and a token have no business.
         Mend: write the texts yourself, by code; where the backend's words are of use, take out what is quoted, and pass
@@ -73,7 +74,8 @@ def _canaries(stage: Stage) -> tuple[dict[str, Value], Needles]:
     hidden.pop(f"the value of field {kit.key_field!r}", None)
     secrets = {name: secret for name, secret in stage.secrets().items() if len(secret) >= SHORTEST}
     innocent = "\n".join(field.label + field.code for field in schema.fields)
-    return record, Needles({**hidden, **secrets}, innocent=innocent)  # type: ignore[dict-item]  # all of them are texts
+    least = dict.fromkeys(hidden, _TELLING)
+    return record, Needles({**hidden, **secrets}, innocent=innocent, least=least)  # type: ignore[dict-item]  # texts
 
 
 def _canary(field: Field, number: int) -> str | None:
@@ -130,8 +132,9 @@ def _shows_nothing(needles: Needles, pushed: Pushed, act: Act, *, own_words: boo
     when = _name(act)
     for one in pushed.keys:
         verdict = pushed.said(one)
-        text = f"{verdict!r}\n{verdict.model_dump_json()}"
-        _text_shows_nothing(needles, text, f"the verdict {verdict.verdict!r}, {when}", own_words=own_words)
+        parts = {f"in its `{name}`": str(value) for name, value in verdict.model_dump().items() if value is not None}
+        parts["in its repr"] = f"{verdict!r}\n{verdict.model_dump_json()}"
+        _parts_show_nothing(needles, parts, f"the verdict {verdict.verdict!r}, {when}", own_words=own_words)
         message = getattr(verdict, "message", "")
         require(
             len(message) <= _LONGEST_TEXT, f"the message of {verdict.verdict!r} has {len(message)} characters, {when}"
@@ -142,19 +145,21 @@ def _shows_nothing(needles: Needles, pushed: Pushed, act: Act, *, own_words: boo
 def _error_shows_nothing(needles: Needles, error: BaseException | None, when: str, *, own_words: bool = False) -> None:
     if error is None:
         return
-    text = "\n".join(
-        shown(error, show) for show in (str, repr, lambda one: repr(one.args), lambda one: repr(vars(one)))
-    )
-    _text_shows_nothing(
-        needles, text, f"the error {raised(error).removeprefix('raised ')}, {when}", own_words=own_words
+    parts = {f"in its `{name}`": str(value) for name, value in vars(error).items() if value is not None}
+    shows = (str, repr, lambda one: repr(one.args), lambda one: repr(vars(one)))
+    parts["in its text"] = "\n".join(shown(error, show) for show in shows)
+    _parts_show_nothing(
+        needles, parts, f"the error {raised(error).removeprefix('raised ')}, {when}", own_words=own_words
     )
     require(len(str(error)) <= _LONGEST_TEXT, f"the text of an error has {len(str(error))} characters, {when}")
 
 
-def _text_shows_nothing(needles: Needles, text: str, place: str, *, own_words: bool) -> None:
-    found = needles.found(place, text)
-    require(not found, "; ".join(map(str, found[:3])))
-    require(own_words or _MARK not in text, f"{place}, repeats the body of the answer")
+def _parts_show_nothing(needles: Needles, parts: Mapping[str, str], place: str, *, own_words: bool) -> None:
+    """Each part by its own: where a value showed is where to look for the mistake."""
+    for part, text in parts.items():
+        found = needles.found(place, text)
+        require(not found, "; ".join(f"{leak}, {part}" for leak in found[:3]))
+        require(own_words or _MARK not in text, f"{place}, repeats the body of the answer, {part}")
 
 
 def _poison_that_is_repeated(stage: Stage, record: Mapping[str, Value], needles: Needles, number: int) -> None:
