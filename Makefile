@@ -14,7 +14,7 @@ help:
 	@echo "make test    all tests (ARGS=\"-k lane -x\" for pytest)"
 	@echo "make lint    formatter, linter, types, layers"
 	@echo "make prove   renkei verify --prove for kintone and the template"
-	@echo "make matrix  every saboteur through every check: docs/kill-matrix.md (about a quarter of an hour)"
+	@echo "make matrix  docs/kill-matrix.md: every saboteur through every check, hours (ARGS=--named: minutes)"
 	@echo "make docs    the pages that are made from code"
 	@echo "make bench   speed and memory, measured; never part of the tests"
 

@@ -14,6 +14,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -37,6 +38,30 @@ BY_THE_RUN = {
 Words = Mapping[str, str]
 _ANSWER = "\nthe words: "
 _ENOUGH = 900.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matrix:
+    """What was found.
+
+    Attributes:
+        words: `plugin/saboteur` → check → `failed` or `crashed`; what passed is left out.
+        whole: those that were run through every check, and not only through those that have to find them.
+    """
+
+    words: Mapping[str, Words]
+    whole: frozenset[str]
+
+    def text(self) -> str:
+        """As JSON."""
+        data = {"whole": sorted(self.whole), "words": self.words}
+        return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def read() -> Matrix:
+    """The matrix as it was last made."""
+    data = json.loads(DATA.read_text(encoding="utf-8")) if DATA.exists() else {"whole": [], "words": {}}
+    return Matrix(words=data["words"], whole=frozenset(data["whole"]))
 
 
 def run(name: str, backend: str, ids: Sequence[str]) -> Words:
@@ -95,17 +120,19 @@ def pairs() -> list[tuple[str, str]]:
     return [*everywhere, *((one.name, "template") for one in ALL), *((one.name, "kintone") for one in KINTONE)]
 
 
-def page(found: Mapping[str, Words]) -> str:
+def page(matrix: Matrix) -> str:
     """The matrix as a page."""
+    found = matrix.words
     saboteurs = sorted(everybody().values(), key=lambda one: (one.number, one.name))
     lines = [
         "# The kill matrix",
         "",
         "<!-- Made by tests/kill_matrix.py; run `make matrix`. -->",
         "",
-        "Each saboteur is a plugin with one defect. It must be found by the checks in bold; the others found it too.",
-        "Those with ⟳ are put round any plugin, by `renkei verify --prove`; here the template and kintone. The others",
-        "are put into the template, or where it says so into kintone.",
+        "Each saboteur is a plugin with one defect. It must be found by the checks in bold. Those marked · were run",
+        "through every check, and the others that found them are named too; the rest were run through those in bold",
+        "alone. Those with ⟳ are put round any plugin, by `renkei verify --prove`; here the template and kintone. The",
+        "others are put into the template, or where it says so into kintone.",
         "",
         "| Saboteur | Its defect | Found by |",
         "|---|---|---|",
@@ -113,17 +140,19 @@ def page(found: Mapping[str, Words]) -> str:
     places = pairs()
     for saboteur in saboteurs:
         for backend in (backend for name, backend in places if name == saboteur.name):
-            lines.append(_row(saboteur, backend, found.get(f"{backend}/{saboteur.name}", {})))
+            place = f"{backend}/{saboteur.name}"
+            lines.append(_row(saboteur, backend, found.get(place, {}), whole=place in matrix.whole))
     for name, (number, does, ids) in BY_THE_RUN.items():
         lines.append(f"| {number:02} {name} | {does} | {', '.join(f'**{id}**' for id in ids)} (tests/test_verify.py) |")
     return "\n".join([*lines, "", *_by_check(found), ""])
 
 
-def _row(saboteur: Saboteur, backend: str, words: Words) -> str:
+def _row(saboteur: Saboteur, backend: str, words: Words, *, whole: bool) -> str:
     killers = [f"**{id}**" if id in saboteur.killed_by else id for id, word in words.items() if word == "failed"]
     broke = [id for id, word in words.items() if word == "crashed"]
     mark = f" ⟳ {backend}" if saboteur in WRAPPERS else " (kintone)" if backend == "kintone" else ""
-    tail = f" · broke down: {', '.join(broke)}" if broke else ""
+    mark += " ·" if whole else ""
+    tail = f"; broke down: {', '.join(broke)}" if broke else ""
     return f"| {saboteur.number:02} {saboteur.name}{mark} | {saboteur.does} | {', '.join(killers)}{tail} |"
 
 
@@ -163,11 +192,14 @@ def main() -> int:
         for name, backend in pairs()
         if not arguments.names or name in arguments.names
     }
-    old = json.loads(DATA.read_text(encoding="utf-8")) if DATA.exists() else {}
+    old = read()
     asked = {f"{backend}/{name}": these for (name, backend), these in chosen.items()}
-    found = joined(old, run_all(chosen), asked)
-    DATA.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    PAGE.write_text(page(found), encoding="utf-8")
+    found = joined(old.words, run_all(chosen), asked)
+    everything = set(CHECKS) - {"K05"}
+    whole = {place for place, these in asked.items() if set(these) >= everything} | (old.whole & set(found))
+    matrix = Matrix(words=found, whole=frozenset(whole))
+    DATA.write_text(matrix.text(), encoding="utf-8")
+    PAGE.write_text(page(matrix), encoding="utf-8")
     survived = [
         f"{place} survived {id}"
         for place, words in found.items()

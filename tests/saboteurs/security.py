@@ -118,7 +118,7 @@ SABOTEURS: tuple[Saboteur, ...] = (
     module_saboteur(205, "QueryPaster", "Pastes the delivery key into the query.", ("Z07",),
                     with_changes(Change("backend", 'api.get(ctx, path, {"field": request.key_field, "equals": key})',
                                         'api.get(ctx, f"{path}?field={request.key_field}&equals={key}")'))),
-    module_saboteur(206, "CursorPaster", "Pastes the cursor into the query.", ("Z07", "C04"),
+    module_saboteur(206, "CursorPaster", "Pastes the cursor into the query.", ("Z07",),
                     with_changes(Change("api", _PAGE,
                                         '        paged = f"{path}?cursor={cursor}" if cursor is not None else path\n'
                                         "        page = answers.read(model, await get(ctx, paged, params))\n"))),

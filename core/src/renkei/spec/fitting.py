@@ -101,7 +101,7 @@ def _check(field: Field | None, value: object) -> None:
             ja="書き込めない項目です。マッピングから外してください。",
             en="This field cannot be written; take it out of the mapping.",
         )
-    if not _is_of(field.type, value):
+    if not is_canonical(field.type, value):
         raise _Misfit(
             "wrong_type",
             ja="値の種類が項目に合いません。マッピングを直してください。",
@@ -116,7 +116,8 @@ def _check(field: Field | None, value: object) -> None:
         limits(field, value)
 
 
-def _is_of(kind: FieldType, value: object) -> bool:
+def is_canonical(kind: FieldType, value: object) -> bool:
+    """Whether *value* is of the Python type that `FieldType` names for *kind*."""
     if kind in _STRINGS:
         return isinstance(value, str)
     if kind in _LISTS:

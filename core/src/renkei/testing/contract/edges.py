@@ -9,8 +9,8 @@ from decimal import Context, Decimal
 from typing import Any, Final
 
 from renkei.spec import Field, FieldType, FileRef, LengthUnit, Value
+from renkei.spec.fitting import is_canonical
 from renkei.testing.contract import rarities
-from renkei.testing.contract.values import is_canonical
 
 MOST_DIGITS: Final = 38  # what databases keep of a decimal
 _EXACT: Final = Context(prec=MOST_DIGITS)
@@ -39,7 +39,7 @@ def edges(field: Field, number: int) -> list[Edge]:
 def telling(field: Field) -> list[Value]:
     """Values that the schema allows and the field's type promises to hold, chosen to show what changes them."""
     made = [edge.value for edge in _TELLING.get(field.type, _none)(field)]
-    return [value for value in made if is_canonical(field, value) and not forbidden(field, value)]
+    return [value for value in made if is_canonical(field.type, value) and not forbidden(field, value)]
 
 
 def forbidden(field: Field, value: Any) -> str:
@@ -81,7 +81,7 @@ def of_some_kind(field: Field) -> Value:
         (FileRef(id="file-1", name="見積.pdf", size=3),),
         ({"a": "b"},),
     ]
-    return next((value for value in candidates if is_canonical(field, value)), "text")
+    return next((value for value in candidates if is_canonical(field.type, value)), "text")
 
 
 def long_numbers(decimals: int | None) -> list[Decimal]:
@@ -305,7 +305,9 @@ def _of_other_types(field: Field) -> list[Edge]:
         "a time with a zone": time(1, 2, tzinfo=UTC),
         "several texts": (code,),
     }
-    return [Edge(name=f"{name} instead", value=value) for name, value in pool.items() if not is_canonical(field, value)]
+    return [
+        Edge(name=f"{name} instead", value=value) for name, value in pool.items() if not is_canonical(field.type, value)
+    ]
 
 
 def _told_apart(edge: Edge, number: int) -> Edge:

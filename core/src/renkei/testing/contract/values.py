@@ -8,7 +8,7 @@ from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any, Final
 
-from renkei.spec import Field, FieldType, FileRef, TargetSchema, Value
+from renkei.spec import Field, FieldType, TargetSchema, Value
 
 _WORDS: Final = (
     "ご返信ありがとうございます",
@@ -93,33 +93,6 @@ def same(field: Field, sent: Any, read: Any) -> bool:
             return type(sent) is type(read) and bool(sent == read)
 
 
-def is_canonical(field: Field, value: Any) -> bool:
-    """Whether *value* is of the Python type that `FieldType` names for the field's type."""
-    match field.type:
-        case FieldType.INTEGER:
-            return isinstance(value, int) and not isinstance(value, bool)
-        case FieldType.NUMBER:
-            return isinstance(value, Decimal) and value.is_finite()
-        case FieldType.BOOLEAN:
-            return isinstance(value, bool)
-        case FieldType.DATE:
-            return isinstance(value, date) and not isinstance(value, datetime)
-        case FieldType.TIME:
-            return isinstance(value, time) and value.tzinfo is None
-        case FieldType.DATETIME:
-            return _is_instant(value)
-        case FieldType.FILES:
-            return isinstance(value, tuple) and all(isinstance(item, FileRef) for item in value)
-        case FieldType.TABLE:
-            return isinstance(value, tuple) and all(isinstance(item, Mapping) for item in value)
-        case FieldType.OPAQUE:
-            return False
-        case type_ if type_ in SEVERAL:
-            return isinstance(value, tuple) and all(isinstance(item, str) for item in value)
-        case _:
-            return isinstance(value, str)
-
-
 def text_of(html: str) -> str:
     """What a person reads of *html*, white space folded."""
     reader = _TextOfHtml()
@@ -129,7 +102,7 @@ def text_of(html: str) -> str:
 
 
 def differences(schema: TargetSchema, sent: Mapping[str, Any], read: Mapping[str, Any]) -> list[str]:
-    """The fields in *sent* that were not read back equal: their codes, and the kinds of both values where they differ."""
+    """The fields in *sent* that were not read back equal: codes, and the kinds of both values where they differ."""
     wrong = []
     for code, value in sent.items():
         field = schema.field(code)

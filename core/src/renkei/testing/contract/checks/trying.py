@@ -8,6 +8,7 @@ from itertools import count, zip_longest
 from typing import Any
 
 from renkei.spec import Field, MapResult, Rejected, Suspect, Value, WireRecord
+from renkei.spec.fitting import is_canonical
 from renkei.testing.contract import edges, values
 from renkei.testing.contract.broken import broken, require
 from renkei.testing.contract.checks.calling import answered
@@ -138,7 +139,7 @@ class Trials:
             what = f"field {code!r}, {edge.name}: crm_map had nothing against it, the backend refused it"
             why = edges.forbidden(field, edge.value)
             require(not why, f"{what}, and the schema says so: {why}")
-            require(values.is_canonical(field, edge.value), f"{what}, and it is no value of type {field.type.value!r}")
+            require(is_canonical(field.type, edge.value), f"{what}, and it is no value of type {field.type.value!r}")
             named = verdict.field if isinstance(verdict, Rejected) else None
             require(named in (None, code), f"{what}, and the verdict names the field {named!r}")
 
