@@ -106,7 +106,7 @@ def joined(
     for place, words in new.items():
         others = {id: word for id, word in kept.get(place, {}).items() if id not in asked[place]}
         kept[place] = dict(sorted({**others, **words}.items()))
-    return kept
+    return dict(sorted(kept.items()))
 
 
 def everybody() -> dict[str, Saboteur]:
@@ -168,7 +168,7 @@ def _by_check(found: Mapping[str, Words]) -> list[str]:
     lines = ["## What each check finds", "", "| Check | | Saboteurs |", "|---|---|---|"]
     for id in sorted({*CHECKS, *WHOLE}):
         check = CHECKS.get(id) or WHOLE[id]
-        names = ", ".join(dict.fromkeys(victims[id])) or ("all of ⟳" if id == "K05" else "none")
+        names = ", ".join(sorted(set(victims[id]))) or ("all of ⟳" if id == "K05" else "none")
         lines.append(f"| {id} | {'required' if check.required else 'advisory'} | {names} |")
     return lines
 

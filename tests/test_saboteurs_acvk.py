@@ -23,6 +23,7 @@ SABOTEURS = [
 # A part of what is seen, which proves that the defect itself was found.
 SEEN = {
     ("AuthAsTransient", "A02"): "crm_authenticate raised Unavailable instead of AuthenticationFailed",
+    ("AuthAsTransient", "E14"): "Unavailable instead of AuthenticationFailed",
     ("AuthAsTransient", "A04"): "with expired credentials, raised Unavailable",
     ("TransientAsAuth", "A07"): "raised AuthenticationFailed instead of Unavailable",
     ("ProbeWriter", "A08"): "changed the records of target 'inquiries'",
@@ -45,6 +46,7 @@ SEEN = {
     ("FirstPageOnly", "C04"): "36 of 136 fields are not told",
     ("WritableLiar", "C07"): "field 'serial' is called writable",
     ("StaleSchema", "C08"): "is this answer from a cache?",
+    ("StaleSchema", "E15"): "discovery does not show the field",
     ("StaleSchema", "C04"): "1 of 17 fields are not told",
     ("LastPageLost", "C04"): "5 of 20 fields are not told",
     ("CodesOnlyFingerprint", "C08"): "stands still although what is told of the fields changed",

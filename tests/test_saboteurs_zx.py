@@ -27,7 +27,8 @@ SABOTEURS = {saboteur.name: saboteur for saboteur in (*security.SABOTEURS, *isol
 # A part of what is seen, which proves that the defect itself was found.
 SEEN = {
     ("TokenLogger", "Z01"): "a log line of 'renkei.plugin.template' at DEBUG shows",
-    ("OwnUrllib", "Z04"): "looked up north-wind.atelier-crm.example:443",
+    ("OwnClient", "Z04"): "looked up north-wind.atelier-crm.example:443",
+    ("OwnClient", "R01"): "beside `ctx.http`",
     ("PathInjector", "Z07"): "crm_discover for the id 'no/such': the path has another form",
     ("HeaderLogger", "Z01"): "a log line of 'renkei.plugin.template' at DEBUG shows",
     ("DisguisedLogger", "Z01"): "a log line of 'atelier' at INFO shows",

@@ -231,7 +231,9 @@ def _token_sharer(good: ModuleType) -> ModuleType:
 
 
 SABOTEURS: Final[tuple[Saboteur, ...]] = (
-    module_saboteur(14, "AuthAsTransient", "Calls refused credentials an outage.", ("A02", "A04"), _auth_as_transient),
+    module_saboteur(
+        14, "AuthAsTransient", "Calls refused credentials an outage.", ("A02", "A04", "E14"), _auth_as_transient
+    ),
     module_saboteur(15, "TransientAsAuth", "Calls an outage refused credentials.", ("A07",), _transient_as_auth),
     module_saboteur(41, "ProbeWriter", "Leaves a test record when it authenticates.", ("A08",), _probe_writer),
     module_saboteur(120, "GrantedLiar", "Calls a permission granted without looking.", ("A03",), _granted_liar),

@@ -157,7 +157,7 @@ def _timid(field: spec.Field) -> spec.Field:
 SABOTEURS: Final[tuple[Saboteur, ...]] = (
     module_saboteur(18, "FirstPageOnly", "Reads the first hundred fields.", ("C04",), _first_page_only),
     module_saboteur(19, "WritableLiar", "Calls system fields writable.", ("C07",), _each(_writable_liar)),
-    module_saboteur(53, "StaleSchema", "Answers discovery from a cache.", ("C08", "C04"), _stale_schema),
+    module_saboteur(53, "StaleSchema", "Answers discovery from a cache.", ("C08", "C04", "E15"), _stale_schema),
     module_saboteur(134, "LastPageLost", "Loses the last page where it is full.", ("C04",), _last_page_lost),
     module_saboteur(
         135, "CodesOnlyFingerprint", "Its fingerprint follows nothing but the codes.", ("C08",), _codes_only_fingerprint

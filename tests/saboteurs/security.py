@@ -68,7 +68,7 @@ _SENTENCE = "code=refusal.code, field=field, message=_sentence(refusal.code))"
 SABOTEURS: tuple[Saboteur, ...] = (
     module_saboteur(22, "TokenLogger", "Logs what it logs in with.", ("Z01",),
                     with_changes(_first('ctx.log.debug("Asking for a token with %s", grant)'))),
-    module_saboteur(25, "OwnUrllib", "Asks with a client of its own.", ("Z04",),
+    module_saboteur(25, "OwnClient", "Asks with a client of its own.", ("Z04", "R01"),
                     with_changes(_first(_OWN_CLIENT.strip()))),
     module_saboteur(40, "PathInjector", "Pastes the table's id into the path.", ("Z07",),
                     with_changes(Change("api", _QUOTED, "table"))),
