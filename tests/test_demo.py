@@ -87,6 +87,8 @@ def test_a_demo_that_is_interrupted_leaves_no_simulator_and_no_file(
     process = subprocess.Popen(
         [*DEMO, "--actions", "100000", "--lang", "en"],
         env=environment | {"PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # A shell's background job ignores Ctrl-C, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stdout is not None
     while "Record 100000" not in (line := process.stdout.readline()):

@@ -43,7 +43,8 @@ def environment(**more: str) -> dict[str, str]:
     """This process's, without what leads to the checkout or to somebody's database."""
     ours = ("PYTHON", "PYTEST", "RENKEI_", "VIRTUAL_ENV", "COV_", "COVERAGE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return {**kept, "PIP_CONSTRAINT": str(ROOT / "constraints.txt"), "PIP_DISABLE_PIP_VERSION_CHECK": "1", **more}
+    # As a URL: pip takes the variable apart at spaces.
+    return {**kept, "PIP_CONSTRAINT": (ROOT / "constraints.txt").as_uri(), "PIP_DISABLE_PIP_VERSION_CHECK": "1", **more}
 
 
 def ended(command: Sequence[str | Path], cwd: Path, **more: str) -> str:

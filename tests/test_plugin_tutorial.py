@@ -224,7 +224,7 @@ def environment(home: Path) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "NO_PROXY": "127.0.0.1",
         "no_proxy": "127.0.0.1",
-        "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
+        "PIP_CONSTRAINT": (ROOT / "constraints.txt").as_uri(),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "TMPDIR": str(home),
     }
