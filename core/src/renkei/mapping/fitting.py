@@ -10,7 +10,7 @@ from renkei.mapping.characters import cut
 from renkei.mapping.markup import cut_html
 from renkei.mapping.rules import Rule
 from renkei.mapping.unfit import Unfit
-from renkei.spec import Field, FieldType, LengthUnit
+from renkei.spec import Field, FieldType, LengthUnit, digits_of
 
 Notes = list[Unfit]
 Fit = Callable[[Any, Notes], Any]
@@ -93,7 +93,7 @@ def _within(value: int | Decimal, field: Field) -> int | Decimal:
         raise _out_of_range(f"{field.minimum:f}以上", f"at least {field.minimum:f}")
     if field.maximum is not None and number > field.maximum:
         raise _out_of_range(f"{field.maximum:f}以下", f"at most {field.maximum:f}")
-    whole, decimals = _digits(number)
+    whole, decimals = digits_of(number)
     if field.decimals is not None and decimals > field.decimals:
         raise Unfit(
             "too_many_decimals",
@@ -103,12 +103,6 @@ def _within(value: int | Decimal, field: Field) -> int | Decimal:
     if field.digits is not None and whole + decimals > field.digits:
         raise _out_of_range(f"{field.digits}桁以内", f"at most {field.digits} digits")
     return value
-
-
-def _digits(number: Decimal) -> tuple[int, int]:
-    """How many digits *number* has before and after the point, written without superfluous zeros."""
-    whole, _, decimals = f"{abs(number):f}".partition(".")
-    return len(whole.lstrip("0")), len(decimals.rstrip("0"))
 
 
 def _out_of_range(ja: str, en: str) -> Unfit:
