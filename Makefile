@@ -7,13 +7,14 @@ ARGS ?=
 PACKAGES := -e './core[postgresql,testing]' -e './plugins/kintone[simulator]' -e './plugins/_template[simulator]'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench prove matrix docs clean
+.PHONY: help demo test lint bench prove saboteurs matrix docs clean
 
 help:
 	@echo "make demo    the main job, end to end, on this machine (ARGS=\"--actions 10000 --json\")"
 	@echo "make test    all tests (ARGS=\"-k lane -x\" for pytest)"
 	@echo "make lint    formatter, linter, types, layers"
 	@echo "make prove   renkei verify --prove for kintone and the template"
+	@echo "make saboteurs  every saboteur through the checks that must find it; make test tries a slice (minutes)"
 	@echo "make matrix  docs/kill-matrix.md: every saboteur through every check, hours (ARGS=--named: minutes)"
 	@echo "make docs    the pages that are made from code"
 	@echo "make bench   speed and memory, measured; never part of the tests"
@@ -53,6 +54,11 @@ bench: $(MADE)
 prove: $(MADE)
 	@$(PY) -m renkei verify template --prove --report build/contract-template.json $(ARGS)
 	@$(PY) -m renkei verify kintone --prove --report build/contract-kintone.json $(ARGS)
+
+saboteurs: $(MADE)
+	@RENKEI_SABOTEURS=all $(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup \
+	  tests/test_saboteurs_acvk.py tests/test_saboteurs_dms.py tests/test_saboteurs_er.py tests/test_saboteurs_gp.py \
+	  tests/test_saboteurs_zx.py $(ARGS)
 
 matrix: $(MADE)
 	@$(PY) tests/kill_matrix.py $(ARGS)

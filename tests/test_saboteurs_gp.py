@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from saboteurs import keyed, mapping, pushing
+from saboteurs import chosen, keyed, mapping, pushing
 from saboteurs.rewriting import Change, rewritten
 
 from renkei import spec
@@ -78,7 +78,7 @@ SEEN = {
 
 _OWN = (*mapping.SABOTEURS, *pushing.SABOTEURS)
 _ROUND_ANY = tuple(saboteur for saboteur in WRAPPERS if saboteur.number in (1, 2, 3, 4, 10, 48, 49))
-_PAIRS = [(saboteur, id) for saboteur in (*_ROUND_ANY, *_OWN) for id in saboteur.killed_by if id in IDS]
+_PAIRS = [(saboteur, id) for saboteur in (*_ROUND_ANY, *chosen(_OWN)) for id in saboteur.killed_by if id in IDS]
 
 
 @pytest.fixture(scope="module")
