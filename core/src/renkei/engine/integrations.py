@@ -527,4 +527,6 @@ def _origin(rule: Mapping[str, Any]) -> str:
         return str(rule["source"])
     if rule.get("template") is not None:
         return "template"
+    if rule.get("columns"):
+        return ", ".join(f"{column['target']} ← {_origin(column)}" for column in rule["columns"])
     return "constant"

@@ -92,7 +92,9 @@ class _Checker:
             )
         if not self._is_writable(field):
             return
-        if rule.source is not None:
+        if rule.columns or field.type is FieldType.TABLE:
+            self._check_columns(rule, field)
+        elif rule.source is not None:
             self._check_source(rule, field)
         elif rule.template is not None:
             self._check_template(rule, field)
@@ -108,6 +110,47 @@ class _Checker:
                 f"{named.ja}: 対応する選択肢がないときに代替値を使う設定ですが、代替値がありません。設定してください。",
                 f"{named.en}: values without counterpart shall take the fallback, but there is none. Give one.",
             )
+
+    def _check_columns(self, rule: Rule, field: Field) -> None:
+        """A table takes a rule with columns, and each column is checked as a field of a target of its own."""
+        named = named_target(field)
+        if field.type is not FieldType.TABLE:
+            self._error(
+                field.code,
+                "not_a_table",
+                f"{named.ja}: テーブルの項目ではないため、列(columns)は指定できません。",
+                f"{named.en} is no table, and takes no columns.",
+            )
+            return
+        if not rule.columns:
+            self._error(
+                field.code,
+                "table_without_columns",
+                f"{named.ja}: テーブルの項目です。列(columns)ごとに、連携元の項目か固定値を選んでください。",
+                f"{named.en} is a table: give a rule for each of its columns.",
+            )
+            return
+        inner = TargetSchema(target=self._target.target, label=field.label or field.code, fields=field.fields)
+        columns = _Checker(Mapping(rules=rule.columns, time_zone=self._mapping.time_zone), self._source, inner)
+        columns.check_columns()
+        for problem in columns.errors:
+            self._error(*_placed(problem, field))
+        for problem in columns.warnings:
+            self._warn(*_placed(problem, field))
+
+    def check_columns(self) -> None:
+        """Everything that is wrong with the columns of a table."""
+        for rule in self._mapping.rules:
+            if rule.source == DELIVERY_KEY:
+                self._error(
+                    rule.target,
+                    "key_in_table",
+                    "連携キーはテーブルの列に入れられません。値の重複を許さない項目に割り当ててください。",
+                    "the delivery key cannot go into a table's column: map it to a unique field.",
+                )
+            else:
+                self.check_rule(rule)
+        self.check_required()
 
     def _is_writable(self, field: Field) -> bool:
         if field.writable:
@@ -316,6 +359,12 @@ class _Checker:
         ja = f"{named.ja}は値の重複を許す項目です。" if named else "連携キーを入れる重複禁止の項目がありません。"
         en = f"{named.en} allows duplicates. " if named else "No unique field takes the delivery key. "
         self._warn(code, "no_delivery_key", ja + cost[0] + remedy[0], en + cost[1] + " " + remedy[1])
+
+
+def _placed(problem: Problem, table: Field) -> tuple[str, str, str, str]:
+    named = named_target(table)
+    ja, en = f"{named.ja}の列、{problem.message.ja}", f"{named.en}, column {problem.message.en}"
+    return f"{table.code}.{problem.field}", problem.code, ja, en
 
 
 def _listed(codes: list[str]) -> str:

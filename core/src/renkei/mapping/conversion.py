@@ -30,6 +30,8 @@ Convert = Callable[[Any, Notes], Any]
 TEXTS = frozenset({T.TEXT, T.LONG_TEXT, T.HTML})
 _LISTS = frozenset({T.CHOICES, T.USERS, T.ORGANIZATIONS, T.GROUPS, T.EMAILS, T.PHONES})
 _CODED = frozenset({T.CHOICE, T.CHOICES, T.USER, T.USERS, T.ORGANIZATIONS, T.GROUPS})
+LISTS = _LISTS | {T.FILES}
+"""Types whose values are lists; in a table, each item makes a row."""
 _READABLE_AS_TEXT = frozenset(T) - {T.TABLE, T.OPAQUE}
 _CHOOSING = frozenset({T.CHOICE, T.CHOICES, T.TEXT, T.BOOLEAN, T.USER, T.USERS})
 _PEOPLE = frozenset({T.USER, T.USERS, T.EMAIL, T.EMAILS, T.TEXT})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -25,20 +25,26 @@ def differences(old: TargetSchema, new: TargetSchema, mapping: Mapping) -> tuple
 
     What only became wider (a longer text, a new choice, no longer required) is not told: it breaks nothing.
     """
-    found: list[Difference] = []
-    for rule in mapping.rules:
-        before, after = old.field(rule.target), new.field(rule.target)
+    return tuple(_between(old.fields, new.fields, mapping.rules, mapping.key_field))
+
+
+def _between(
+    old: Iterable[Field], new: Iterable[Field], rules: Iterable[Rule], key_field: str | None
+) -> Iterator[Difference]:
+    was, now = {field.code: field for field in old}, {field.code: field for field in new}
+    mapped = set()
+    for rule in rules:
+        mapped.add(rule.target)
+        before, after = was.get(rule.target), now.get(rule.target)
         if after is None:
-            found.append(_gone(before, rule.target))
+            yield _gone(before, rule.target)
         elif before is not None:
-            found.extend(_changes(before, after, rule, is_key=rule.target == mapping.key_field))
-    mapped = set(mapping.targets)
-    for after in new.fields:
+            yield from _changes(before, after, rule, is_key=rule.target == key_field)
+    for after in now.values():
         if after.code not in mapped and _needed(after):
-            before = old.field(after.code)
+            before = was.get(after.code)
             if before is None or not _needed(before):
-                found.append(_now_required(after))
-    return tuple(found)
+                yield _now_required(after)
 
 
 def _needed(field: Field) -> bool:
@@ -100,6 +106,14 @@ def _changes(before: Field, after: Field, rule: Rule, *, is_key: bool) -> Iterat
         )
     yield from _choices_gone(before, after, rule)
     yield from _tightened(before, after)
+    if rule.columns:
+        yield from (_in_table(one, after) for one in _between(before.fields, after.fields, rule.columns, None))
+
+
+def _in_table(column: Difference, table: Field) -> Difference:
+    named = named_target(table)
+    message = Text(ja=f"{named.ja}の列、{column.message.ja}", en=f"{named.en}, column {column.message.en}")
+    return Difference(table.code, column.code, message)
 
 
 def _choices_gone(before: Field, after: Field, rule: Rule) -> Iterator[Difference]:

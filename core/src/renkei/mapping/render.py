@@ -17,11 +17,12 @@ from renkei.mapping.characters import one_line
 from renkei.mapping.conversion import TEXTS, compatible, constant, converter
 from renkei.mapping.fitting import Notes, fitter
 from renkei.mapping.reading import read
+from renkei.mapping.rows import lists_of, rows_of
 from renkei.mapping.rules import Mapping, Rule
 from renkei.mapping.source import DELIVERY_KEY, SourceField, SourceSchema
 from renkei.mapping.template import BadTemplate, Template
 from renkei.mapping.unfit import Unfit, named_source, named_target
-from renkei.spec import Field, FieldType, Problem, TargetSchema, Text, Value
+from renkei.spec import Field, FieldType, FrozenDict, Problem, TargetSchema, Text, Value
 
 RenderField = Callable[[AnyMapping[str, Any], str, Notes], Any]
 
@@ -56,7 +57,7 @@ class Renderer:
 
     def __init__(self, mapping: Mapping, source: SourceSchema, target: TargetSchema) -> None:
         zone = zone_of(mapping.time_zone)
-        self._fields = [_CompiledField(rule, source, target.field(rule.target), zone) for rule in mapping.rules]
+        self._fields = [_compiled(rule, source, target.field(rule.target), zone) for rule in mapping.rules]
         self._required = [field for field in target.fields if field.required and not field.has_default]
 
     def render(self, values: AnyMapping[str, Any], *, key: str) -> Rendered:
@@ -118,6 +119,67 @@ class _CompiledField:
             notes.extend(note.problem(self._target, self._named, self._origin) for note in told.values())
 
 
+class _CompiledTable:
+    """One rule of a table, ready to run."""
+
+    def __init__(self, rule: Rule, source: SourceSchema, field: Field, zone: ZoneInfo) -> None:
+        self._target = field.code
+        self._named = named_target(field)
+        self._lists = lists_of(rule, source)
+        by_code = {column.code: column for column in field.fields}
+        self._columns = [_CompiledField(column, source, by_code.get(column.target), zone) for column in rule.columns]
+        # Where lists make the rows, a row without any of their items says nothing.
+        self._telling = {column.target for column in rule.columns if not self._lists or column.source in self._lists}
+        self._required = [
+            column for column in field.fields if column.required and not column.has_default and column.writable
+        ]
+
+    def render(
+        self,
+        values: AnyMapping[str, Any],
+        key: str,
+        record: dict[str, Value],
+        problems: list[Problem],
+        notes: list[Problem],
+    ) -> None:
+        rows: list[FrozenDict[str, Any]] = []
+        for number, seen in enumerate(rows_of(values, self._lists), start=1):
+            row, wrong = self._row(seen, key, number, notes)
+            problems.extend(wrong)
+            if row is not None:
+                rows.append(row)
+        if rows:
+            record[self._target] = tuple(rows)
+
+    def _row(
+        self, values: AnyMapping[str, Any], key: str, number: int, notes: list[Problem]
+    ) -> tuple[FrozenDict[str, Any] | None, list[Problem]]:
+        row: dict[str, Value] = {}
+        wrong: list[Problem] = []
+        noted: list[Problem] = []
+        for column in self._columns:
+            column.render(values, key, row, wrong, noted)
+        notes.extend(self._placed(note, number) for note in noted)
+        if not wrong and self._telling.isdisjoint(row):
+            return None, []
+        named = {problem.field for problem in wrong}
+        wrong += [_missing(one) for one in self._required if one.code not in row and one.code not in named]
+        return FrozenDict(row), [self._placed(problem, number) for problem in wrong]
+
+    def _placed(self, problem: Problem, number: int) -> Problem:
+        ja = f"{self._named.ja}の{number}行目、{problem.message.ja}"
+        en = f"{self._named.en}, row {number}, {problem.message.en}"
+        return Problem(field=self._target, code=problem.code, message=Text(ja=ja, en=en))
+
+
+def _compiled(
+    rule: Rule, source: SourceSchema, field: Field | None, zone: ZoneInfo | None
+) -> _CompiledField | _CompiledTable:
+    if rule.columns and field is not None and field.type is FieldType.TABLE and field.writable and zone is not None:
+        return _CompiledTable(rule, source, field, zone)
+    return _CompiledField(rule, source, field, zone)
+
+
 def _refuse(unfit: Unfit, _values: AnyMapping[str, Any], _key: str, _notes: Notes) -> Any:
     raise Unfit(unfit.code, ja=unfit.ja, en=unfit.en)
 
@@ -140,6 +202,8 @@ def _compile(rule: Rule, source: SourceSchema, field: Field | None, zone: ZoneIn
         fetch, offered = _from_source(rule.source, source), source.field(rule.source)
     elif rule.template is not None:
         fetch, offered = _from_template(rule.template, source, zone, field.type), None
+    elif rule.columns:
+        raise Unfit("not_a_table", ja="テーブルの項目ではありません。", en="the field is no table.")
     else:
         return _fixed(rule, field, rule.constant)
     if not compatible(offered.type if offered else FieldType.TEXT, field):

@@ -34,7 +34,7 @@ JSON = Annotated[Any, AfterValidator(_json_data), PlainSerializer(_thawed, when_
 
 
 class Rule(Model):
-    """How one target field gets its value: from exactly one of *source*, *constant* and *template*.
+    """How one target field gets its value: from exactly one of *source*, *constant*, *template* and *columns*.
 
     Attributes:
         target: code of the target field.
@@ -49,6 +49,9 @@ class Rule(Model):
         too_long: reject the record, or cut the text and end it with *marker*. Addresses are never cut.
         marker: the end of a cut text; it counts.
         join: how a list goes into a text; into a single line, `newline` joins with commas.
+        columns: of a table, a rule for each column (`target` is the column's code). The lists among their sources make
+            the rows: the first row takes the first item of each, and a shorter list leaves its column empty in the
+            rows that it lacks. What is no list stands in each row. Without any list there is one row.
     """
 
     target: str
@@ -61,11 +64,17 @@ class Rule(Model):
     too_long: Literal["reject", "cut"] = "reject"
     marker: str = "…"
     join: Literal["newline", "comma", "first"] = "newline"
+    columns: tuple[Rule, ...] = ()
 
     @model_validator(mode="after")
     def _exactly_one_origin(self) -> Rule:
-        if sum(origin is not None for origin in (self.source, self.constant, self.template)) != 1:
+        origins = (self.source, self.constant, self.template, self.columns or None)
+        if sum(origin is not None for origin in origins) != 1:
             raise ValueError("one_origin")
+        if self.columns and self.model_dump(exclude_defaults=True).keys() - {"target", "columns"}:
+            raise ValueError("columns_alone")
+        if any(column.columns for column in self.columns):
+            raise ValueError("table_in_table")
         return self
 
 
@@ -128,8 +137,18 @@ _SENTENCES = {
     ),
     "one_origin": (
         "one_origin",
-        "source、constant、templateのうち、ちょうど1つを指定してください。",
-        "Give exactly one of source, constant and template.",
+        "source、constant、template、columnsのうち、ちょうど1つを指定してください。",
+        "Give exactly one of source, constant, template and columns.",
+    ),
+    "columns_alone": (
+        "columns_alone",
+        "テーブルのルールにはcolumnsだけを指定し、そのほかの設定は各列のルールに書いてください。",
+        "The rule of a table has columns and nothing else; give other entries to the rules of its columns.",
+    ),
+    "table_in_table": (
+        "table_in_table",
+        "テーブルの列に、さらにcolumnsを指定することはできません。",
+        "A column of a table cannot have columns of its own.",
     ),
     "not_json": (
         "not_json",
