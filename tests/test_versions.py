@@ -179,7 +179,7 @@ def states(shelf: Shelf, beside: Path | None = None) -> dict[str, tuple[str, str
     }
 
 
-SPEC_1_3 = {"spec__hooks": ('SPEC_VERSION = "1.0"', 'SPEC_VERSION = "1.3"')}
+SPEC_1_3 = {"spec__hooks": ('SPEC_VERSION = "1.1"', 'SPEC_VERSION = "1.3"')}
 
 WORKS = """
 import json, sys
@@ -454,6 +454,23 @@ def test_everything_that_spec_1_0_had_is_still_there_and_asks_for_no_more():
         assert now(model, required=True) <= set(fields) <= now(model, required=True) | now(model, required=False)
     for model, fields in floor["optional_fields"].items():
         assert set(fields) <= now(model, required=False)
+
+
+def test_the_page_lists_what_later_minors_brought():
+    floor = json.loads((ROOT / "tests" / "spec_1_0.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "versioning.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"`([\w.]+)", page.split("### What each minor brought")[1].split("## ")[0]))
+
+    exports = set(spec.__all__) - set(floor["exports"])
+    fields = {
+        f"{model}.{name}"
+        for model in floor["optional_fields"].keys() | floor["required_fields"].keys()
+        for name in getattr(spec, model).model_fields
+        if name not in (*floor["optional_fields"].get(model, ()), *floor["required_fields"].get(model, ()))
+    }
+
+    assert exports | fields <= listed
+    assert "PushReport.load" in fields
 
 
 def test_the_page_states_what_the_code_has():

@@ -82,7 +82,7 @@ def test_a_plugin_that_uses_what_is_over_is_incompatible_and_told_what_to_do(old
     assert found.state == state
     if state == "incompatible":
         assert found.notes == ()
-        assert f"is refused since spec {remove_in}; this renkei has spec 1.0" in found.reason
+        assert f"is refused since spec {remove_in}; this renkei has spec 1.1" in found.reason
         assert "For its author: name the real figure" in found.reason
 
 

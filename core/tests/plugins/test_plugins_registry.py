@@ -26,7 +26,7 @@ def test_a_given_module_is_ready_with_its_own_version(toolbox):
     ("changes", "state", "reason"),
     [
         ({"id": "other"}, "broken", "The entry point is called 'acme', but the manifest's id is 'other'"),
-        ({"spec": ">=2,<3"}, "incompatible", "written for spec >=2,<3, and this renkei has spec 1.0"),
+        ({"spec": ">=2,<3"}, "incompatible", "written for spec >=2,<3, and this renkei has spec 1.1"),
         ({"spec": "one"}, "broken", "spec range cannot be read"),
         ({"hosts": ()}, "broken", "names no hosts"),
         ({"hosts": ("10.0.0.1",)}, "broken", "is an address"),

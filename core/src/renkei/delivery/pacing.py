@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from renkei.delivery.policy import Policy
-from renkei.spec import DailyBudget, Limits, Scope
+from renkei.spec import DailyBudget, Limits, Load, Scope
 from renkei.store import budgets
 
 # A day's figure may be run ahead of by this part before batches are made to wait.
@@ -48,12 +49,18 @@ class Hold:
 
 
 class Pacing:
-    """The budget of one lane."""
+    """The budget of one lane, and the room that it leaves to others.
 
-    def __init__(self, place: Place, limits: Limits, policy: Policy) -> None:
+    Args:
+        crowds: counter's name → until when, for what was said to be crowded; shared by the lanes of a worker. It is
+            kept in memory alone: a figure that is two seconds old is worth nothing to anybody else.
+    """
+
+    def __init__(self, place: Place, limits: Limits, policy: Policy, crowds: dict[str, datetime] | None = None) -> None:
         self._place = place
         self._limits = limits
         self._policy = policy
+        self._crowds = crowds if crowds is not None else {}
 
     def hold(self, connection: sa.Connection, now: datetime, *, requests: int, full: bool) -> Hold | None:
         """Whether to wait before making *requests*; a push that is *full* wastes nothing by going now."""
@@ -77,6 +84,25 @@ class Pacing:
         if not full and used > ours * max(FREE, gone + SLACK):
             return Hold(code="linger", until=now + self._policy.linger)
         return None
+
+    def hear(self, load: Load | None, now: datetime) -> None:
+        """Take in how busy the backend says it is. One request alone is no crowd, whatever the limit."""
+        if load is not None and load.running > 1 and load.running >= load.limit * self._policy.crowded_at:
+            # At random lengths: workers that heard it at once must not come back together.
+            pause = self._policy.crowded_pause * random.uniform(0.5, 1.0)
+            self._crowds[self._crowd] = now + pause
+
+    def make_room(self, now: datetime) -> Hold | None:
+        """Whether to leave a crowded backend to others for a moment longer."""
+        until = self._crowds.get(self._crowd)
+        # A time further ahead than the longest pause is a clock that was put back: it counts as reached.
+        if until is None or not now < until <= now + self._policy.crowded_pause:
+            return None
+        return Hold(code="linger", until=until)
+
+    @property
+    def _crowd(self) -> str:
+        return self._place.scope(self._limits.concurrency_scope)
 
     def spend(self, connection: sa.Connection, now: datetime, requests: int) -> None:
         """Count *requests*; a negative number gives back what was taken and not made."""

@@ -30,6 +30,7 @@ from renkei.spec import (
     Credentials,
     DiscoverRequest,
     ListTargetsRequest,
+    Load,
     Manifest,
     MapRequest,
     MapResult,
@@ -271,6 +272,7 @@ class Backend:
         stopped_by: BackendError | None = None
         fault: PluginFault | None = None
         verdicts = None
+        load: Load | None = None
         try:
             report = self._answer("crm_push", ending, gate, PushReport)
             self._require_well_formed(report.stopped_by)
@@ -282,7 +284,7 @@ class Backend:
             pass  # told as `not_sent` below
         else:
             judgement = judge(keys, report, wire, request_size=self.manifest.limits.request_size)
-            verdicts, stopped_by = judgement.verdicts, report.stopped_by
+            verdicts, stopped_by, load = judgement.verdicts, report.stopped_by, report.load
             if judgement.lies:
                 fault = self._fault("crm_push", "; ".join(judgement.lies))
         return PushOutcome(
@@ -291,6 +293,7 @@ class Backend:
             fault=fault and fault.after_a_write(gate.sent()),
             not_sent=gate.held_back,
             requests=requests,
+            load=load,
         )
 
     def _require_well_formed(self, error: BackendError | None) -> None:
@@ -346,6 +349,8 @@ def _is_well_formed(error: BackendError) -> bool:
         and isinstance(error.code, str)
         and isinstance(error.message, str)
         and isinstance(error.retry_after, (timedelta, type(None)))
+        # A subclass written for spec 1.0 may have set the other three by itself.
+        and isinstance(getattr(error, "remedy_link", None), (str, type(None)))
     )
 
 
@@ -358,7 +363,8 @@ def _unchained(error: X) -> X:
 def _by_the_wire(error: BackendError | None, wire: Wire) -> BackendError | None:
     """`Unavailable` means certainly not applied; where a write's outcome is unknown, it is not that."""
     if isinstance(error, Unavailable) and wire.unknown:
-        return OutcomeUnknown(error.code, error.message, retry_after=error.retry_after)
+        link = getattr(error, "remedy_link", None)
+        return OutcomeUnknown(error.code, error.message, retry_after=error.retry_after, remedy_link=link)
     return error
 
 

@@ -11,7 +11,18 @@ from typing import Any
 from renkei.plugins.deadline import Deadline
 from renkei.plugins.faults import NotSent, PluginFault
 from renkei.plugins.wire import WireLog
-from renkei.spec import BackendError, Clock, Context, Credentials, FileRef, RenkeiError, Settings, Unavailable, Verdict
+from renkei.spec import (
+    BackendError,
+    Clock,
+    Context,
+    Credentials,
+    FileRef,
+    Load,
+    RenkeiError,
+    Settings,
+    Unavailable,
+    Verdict,
+)
 
 OpenFile = Callable[[FileRef], AsyncIterator[bytes]]
 
@@ -56,6 +67,7 @@ class PushOutcome:
         fault: what the plugin did that it must not. The verdicts hold all the same.
         not_sent: why core's own `before_send` held requests back.
         requests: how many may have reached the backend.
+        load: how busy the backend said it is.
     """
 
     verdicts: dict[str, Verdict]
@@ -63,6 +75,7 @@ class PushOutcome:
     fault: PluginFault | None = None
     not_sent: NotSent | None = None
     requests: int = 0
+    load: Load | None = None
 
 
 class CallLog(logging.LoggerAdapter[logging.Logger]):

@@ -55,12 +55,18 @@ class BackendError(RenkeiError):
         message: English, for logs and operators; names fields and permissions, never values or secrets. Write it
             yourself: a backend's own words may repeat what it was sent.
         retry_after: how long the backend asked us to wait, where it did; with `OutcomeUnknown`, too.
+        remedy_link: address of the page at the backend where a person puts it right, shown behind the sentence. It
+            begins with `https://` or `http://` (anything else is not shown); make it yourself, from the settings and
+            never from an answer. Since spec 1.1.
     """
 
-    def __init__(self, code: str, message: str, *, retry_after: timedelta | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, *, retry_after: timedelta | None = None, remedy_link: str | None = None
+    ) -> None:
         self.code = code
         self.message = message
         self.retry_after = retry_after
+        self.remedy_link = remedy_link
         super().__init__(f"{message} ({code})")
 
 
@@ -74,9 +80,17 @@ class PermissionDenied(BackendError):
     *resource* names the missing permission, in the word that `Account.permissions` has for it.
     """
 
-    def __init__(self, code: str, message: str, *, resource: str = "", retry_after: timedelta | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        resource: str = "",
+        retry_after: timedelta | None = None,
+        remedy_link: str | None = None,
+    ) -> None:
         self.resource = resource
-        super().__init__(code, message, retry_after=retry_after)
+        super().__init__(code, message, retry_after=retry_after, remedy_link=remedy_link)
 
 
 class TargetNotFound(BackendError):
@@ -101,9 +115,10 @@ class QuotaExhausted(BackendError):
         *,
         resets_at: datetime | None = None,
         retry_after: timedelta | None = None,
+        remedy_link: str | None = None,
     ) -> None:
         self.resets_at = resets_at
-        super().__init__(code, message, retry_after=retry_after)
+        super().__init__(code, message, retry_after=retry_after, remedy_link=remedy_link)
 
 
 class Unavailable(BackendError):

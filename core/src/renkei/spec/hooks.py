@@ -38,7 +38,7 @@ from renkei.spec.requests import (
 )
 from renkei.spec.settings import Settings
 
-SPEC_VERSION = "1.0"
+SPEC_VERSION = "1.1"
 """Minor versions add optional data; the major is in the entry-point group and in the marker's name."""
 
 ENTRY_POINT_GROUP = "renkei.backends.v1"

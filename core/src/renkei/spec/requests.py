@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, SecretStr, model_validator
+from pydantic import AfterValidator, NonNegativeInt, PositiveInt, SecretStr, model_validator
 from pydantic import Field as PydanticField
 
 from renkei.spec.errors import BackendError
@@ -51,11 +51,14 @@ class Permission(Answer):
         name: the backend's own word, also used for `PermissionDenied.resource`.
         label: what an admin reads.
         state: what could be learned without trying it.
+        note: what an admin should know or do about it: where a missing one is granted, or that one is not needed.
+            Since spec 1.1.
     """
 
     name: str
     label: Text
     state: PermissionState
+    note: Text | None = None
 
 
 class Target(Answer):
@@ -236,6 +239,7 @@ class Rejected(Answer):
             a field: what a backend calls a field in an error may be a value.
         message: more about it than *code* says, without values: a backend's own words may quote the record. May stay
             empty.
+        remedy_link: where a person puts it right, as in `BackendError`. Since spec 1.1.
     """
 
     verdict: Literal["rejected"] = "rejected"
@@ -243,15 +247,20 @@ class Rejected(Answer):
     code: str
     field: str | None = None
     message: str = ""
+    remedy_link: Link = None
 
 
 class Suspect(Answer):
-    """Certainly not stored, in a request refused as a whole for a reason that names no record."""
+    """Certainly not stored, in a request refused as a whole for a reason that names no record.
+
+    *code*, *message* and *remedy_link* are as in `Rejected`.
+    """
 
     verdict: Literal["suspect"] = "suspect"
     key: str
     code: str
     message: str = ""
+    remedy_link: Link = None
 
 
 class NotStored(Answer):
@@ -278,16 +287,32 @@ Verdict = Annotated[
 ]
 
 
+class Load(Answer):
+    """How busy the backend says it is, where its answers tell. Since spec 1.1.
+
+    Attributes:
+        running: requests that it was working on at once, this one and everybody else's among them.
+        limit: at how many it takes no more.
+    """
+
+    running: NonNegativeInt
+    limit: PositiveInt
+
+
 class PushReport(Answer):
     """Answer of `crm_push`: exactly one verdict per record, by key, in any order.
 
     Attributes:
         stopped_by: the error that ended the push early, or that concerns the lane and came to light in the last
             answer. What was won stands; give every record its verdict all the same.
+        load: as the last answer told it. Where little room is left, core waits a moment before the lane's next push,
+            so that others who share the limit are not shut out. It is no error: what is over the limit is
+            `RateLimited`. Since spec 1.1.
     """
 
     verdicts: tuple[Verdict, ...]
     stopped_by: BackendError | None = None
+    load: Load | None = None
 
 
 class RefreshRequest(Model):
@@ -297,9 +322,17 @@ class RefreshRequest(Model):
 class VerifyRequest(Model):
     """Ask whether records with these delivery keys exist.
 
-    Core asks where the manifest's `uniqueness` is `none` and a write may have been applied: once `settles_within` has
-    passed, before it sends the record again. Where it is `atomic` or `checked`, the key itself keeps a record from
-    being stored twice, and core does not ask today.
+    Core asks of a record that an earlier write may have stored, once `settles_within` has passed:
+
+    - before it sends the record again, where the manifest's `uniqueness` is `none` or the key field is not unique.
+      Elsewhere the key itself keeps a record from being stored twice, and nothing is asked;
+    - where a later write was refused: it is `rejected` only if no earlier one has stored it, whatever `uniqueness`
+      says. `absent` makes it so, `present` makes it delivered, `cannot_tell` leaves it to a person;
+    - for id and link, where the backend has answered that the key is taken by this very record. It is delivered in
+      any case.
+
+    A backend that cannot be asked just now (`Unavailable`, `RateLimited`, …) is asked again later; any other error
+    counts as `cannot_tell`.
 
     Attributes:
         key_field: code of the target field that holds the delivery key.
@@ -368,6 +401,7 @@ def carrying(records: tuple[WireRecord, ...] | list[WireRecord]) -> dict[str, An
     """Tell core which records a request carries: `ctx.http.post(url, json=…, extensions=carrying(chunk))`.
 
     A plugin that sends more than one request per push should say so for each: when one of them is lost on the
-    wire, core then knows whose outcome is unknown. Without it, every record of the push is.
+    wire, core then knows whose outcome is unknown. Without it, every record of the push is. A request that stores no
+    record, such as the upload of a file, carries none: `carrying([])`.
     """
     return {"renkei.carrying": frozenset(record.key for record in records)}

@@ -52,6 +52,7 @@ class FakeBackend:
         password: what the fake accepts.
         refuses: says of a record whether it is refused, and then under which code and field; a field of None names
             nobody.
+        load: how many requests the fake says it is working on, and at how many it takes no more; None to say nothing.
         requests: method and path of each request.
     """
 
@@ -66,6 +67,7 @@ class FakeBackend:
         self.password = "not-a-real-password"
         self.account = "fake"
         self.refuses: Callable[[Mapping[str, Any]], tuple[str, str | None] | None] = lambda _record: None
+        self.load: tuple[int, int] | None = None
         self.requests: list[tuple[str, str]] = []
         self.pushes: list[int] = []
         self.before_answer: Callable[[httpx.Request], None] = lambda _request: None
@@ -182,7 +184,9 @@ class FakeBackend:
             kept = {code: value for code, value in record.items() if code in known}
             self.records.append(StoredRecord(id=str(len(self.records) + 1), fields=kept))
         first = len(self.records) - len(records) + 1
-        return httpx.Response(200, json={"ids": [str(first + place) for place in range(len(records))]})
+        return httpx.Response(
+            200, json={"ids": [str(first + place) for place in range(len(records))], "load": self.load}
+        )
 
 
 class _Wire(httpx.AsyncBaseTransport):

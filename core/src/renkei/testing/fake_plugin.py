@@ -87,8 +87,10 @@ async def crm_push(ctx: spec.Context[FakeSettings], request: spec.PushRequest) -
     answer = spec.json_answer(response)
     keys = [record.key for record in request.records]
     if response.status_code == 200:
+        running, limit = answer["load"] or (0, 1)
         return spec.PushReport(
-            verdicts=tuple(spec.Created(key=key, id=id) for key, id in zip(keys, answer["ids"], strict=True))
+            verdicts=tuple(spec.Created(key=key, id=id) for key, id in zip(keys, answer["ids"], strict=True)),
+            load=spec.Load(running=running, limit=limit),
         )
     named = {keys[int(place)]: problem for place, problem in answer.get("problems", {}).items()}
     if named:

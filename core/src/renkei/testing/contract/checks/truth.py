@@ -171,6 +171,8 @@ def _taken(trials: Trials, field: Field) -> Iterator[Trial]:
     def trial(claim: str, value: Value) -> Trial:
         return Trial(field=field, values={**trials.base(), field.code: value}, claim=claim)
 
+    if field.references is not None:
+        return  # it takes what the other target holds, and nothing that is made up
     if _fits(field.max_length, field):
         assert field.max_length is not None
         yield trial(f"is said to hold {field.max_length}", _text(field, field.max_length, trials.number()))

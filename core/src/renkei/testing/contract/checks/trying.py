@@ -54,7 +54,8 @@ class Trials:
         return [
             field
             for field in values.settable(self.connection.schema, kit.examples)
-            if field.code != kit.key_field and field.code not in kit.filled
+            # A reference takes what the other target holds, and nothing that is made up.
+            if field.code != kit.key_field and field.code not in kit.filled and field.references is None
         ]
 
     def row(self, tried: Mapping[str, Edge]) -> Row:
