@@ -300,14 +300,14 @@ def work(
         if point == stop_at:
             left[0] -= 1
             if left[0] == -1:
-                _stop(database, stop_with)
+                stop_here(database, stop_with)
 
     durations = {name: timedelta(seconds=seconds) for name, seconds in (policy or {}).items()}
     with engine(Path(database), url, reached=reached, **durations) as renkei:
         renkei.work_until_idle(timeout=_ALARM)
 
 
-def _stop(database: str, signal_number: int) -> None:
+def stop_here(database: str, signal_number: int) -> None:
     """Send this process a signal while none of its threads is inside a write transaction.
 
     Killed, it loses SQLite's write lock; frozen, it would keep it, and nobody could write until it wakes or ends.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from processes import ADMIN, INBOX, SETTINGS, TENANT, Desk, TellClerk, action, clerk_at, engine
+from processes import ADMIN, INBOX, SETTINGS, TENANT, Desk, TellClerk, action, child, clerk_at, ended_well, engine
 
 from renkei.store import StoreTooNew, StoreUnavailable, VaultError
 from renkei.store.vault import new_key
@@ -108,6 +112,50 @@ def test_a_disk_that_fills_up_while_a_push_is_on_the_wire_loses_and_doubles_noth
         assert complaints >= 1
         assert_adds_up(tell, recorded=250, delivered=250)
     assert standing.stored() == {action(number)["action"]["id"]: 1 for number in range(250)}
+
+
+MOUNT = 'mount -t tmpfs -o size=12m renkei-test "$1" && shift && exec "$@"'
+
+
+def on_a_small_disk(folder: Path, *command: str) -> str:
+    """Run *command* where *folder* is a file system of twelve megabytes that nobody else sees; what it wrote.
+
+    Skips where this user may not mount one, not even in a namespace of his own.
+    """
+    for way in (["unshare", "--mount"], ["unshare", "--user", "--map-root-user", "--mount"]):
+        small = [*way, "sh", "-c", MOUNT, "sh", str(folder)]
+        if (
+            shutil.which("unshare")
+            and subprocess.run([*small, "true"], capture_output=True, check=False).returncode == 0
+        ):
+            with child([*small, *command]) as process:
+                return ended_well(process, within=100)
+    pytest.skip("a small file system cannot be mounted here (unshare --mount, with or without --user, was refused)")
+
+
+@pytest.mark.parametrize("keyed", ["keyed", "unkeyed"])
+def test_a_disk_without_any_space_left_refuses_loses_nothing_and_goes_on_without_a_restart(
+    tmp_path: Path, keyed: str
+) -> None:
+    script = str(Path(__file__).with_name("full_disk.py"))
+    found = json.loads(on_a_small_disk(tmp_path, sys.executable, script, str(tmp_path), keyed))
+    recorded, delivered = found["recorded"], found["delivered"]
+
+    assert recorded["noted"] + recorded["refused"] == 120
+    assert recorded["kept"] == {"waiting": recorded["noted"]}
+    assert recorded["refused"]
+    assert all(re.match(r"Cannot use the database: the disk .*free some space", says) for says in recorded["says"])
+    assert recorded["afterwards"] == {"waiting": 120}
+
+    assert delivered["complaints"] >= 1
+    assert delivered["adds_up"]
+    assert (delivered["stored"], delivered["doubled"], delivered["delivered_but_not_there"]) == (120, 0, [])
+    if keyed == "keyed":
+        assert delivered["ledger"]["delivered"] == 120
+    else:
+        # What was answered and could not be written down is for a person to look at; it is not sent again.
+        assert delivered["ledger"]["doubtful"] >= 1
+        assert delivered["ledger"]["delivered"] + delivered["ledger"]["doubtful"] == 120
 
 
 # -- not ours to open ------------------------------------------------------------------------------------------------

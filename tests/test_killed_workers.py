@@ -19,7 +19,7 @@ SHORT = {"lease": 3.0, "push_deadline": 2.0}
 
 @pytest.fixture
 def recorded(helpdesk: Desk) -> Desk:
-    """300 actions wait, under a unique key."""
+    """300 actions wait, under a unique key: one push."""
     helpdesk.set_up()
     helpdesk.record(300)
     return helpdesk
@@ -60,11 +60,13 @@ def test_workers_killed_in_the_middle_of_5000_deliveries_lose_and_double_nothing
     helpdesk.set_up()
     helpdesk.record(5000)
 
-    for moment in MOMENTS:
-        with killed(helpdesk, moment, after=10):
+    # Three pushes, of 2,000, 2,000 and 1,000: one for each moment.
+    for moment, there in zip(MOMENTS, (0, 2000, 3000), strict=True):
+        with killed(helpdesk, moment, after=0):
             ledger, stored = helpdesk.renkei.ledger(TENANT, INBOX), sum(helpdesk.stored().values())
             assert ledger.adds_up
-            assert 0 < stored < 5000
+            # On a slow machine the first ones, held for a minute, come before the last ones.
+            assert there <= stored < 5000
             print(  # noqa: T201  # for those who look on with -s
                 f"killed {moment}: {ledger.delivered} delivered, {ledger.sending} on their way, "
                 f"{ledger.waiting} waiting; kintone holds {stored}"
@@ -77,7 +79,7 @@ def test_workers_killed_in_the_middle_of_5000_deliveries_lose_and_double_nothing
 
 @pytest.mark.parametrize("point", ["claimed", "marked", "settled"])
 def test_a_worker_killed_at_any_step_of_its_own_loses_and_doubles_nothing(recorded: Desk, point: str) -> None:
-    with lone_worker(recorded, stop_at=point, skip=0 if point == "claimed" else 1) as process:
+    with lone_worker(recorded, stop_at=point) as process:
         process.wait(timeout=60)
         assert process.returncode == -signal.SIGKILL
     work_until_idle(recorded)
@@ -88,7 +90,7 @@ def test_a_worker_killed_at_any_step_of_its_own_loses_and_doubles_nothing(record
 
 def test_what_is_recorded_while_workers_are_killed_is_delivered_as_well(recorded: Desk) -> None:
     with work_command(recorded) as process:
-        recorded.kintone.order("signal", pid=process.pid, signal=signal.SIGKILL, at="after_apply", after=1)
+        recorded.kintone.order("signal", pid=process.pid, signal=signal.SIGKILL, at="after_apply")
         noted_before = len(recorded.noted)
         for number in range(1000, 1200):
             receipt = recorded.renkei.record(TENANT, INBOX, action(number))
@@ -139,14 +141,14 @@ def overtake(helpdesk: Desk, **arguments: Any) -> None:
 
 @pytest.mark.parametrize("point", ["claimed", "marked", "before_send"])
 def test_a_worker_frozen_beyond_its_lease_doubles_nothing_when_it_wakes(recorded: Desk, point: str) -> None:
-    overtake(recorded, stop_at=point, skip=0 if point == "claimed" else 1)
+    overtake(recorded, stop_at=point)
 
     assert_each_is_one_record(recorded)
     assert_all_delivered(recorded)
 
 
 def test_the_proof_of_a_worker_that_was_frozen_after_the_answer_gives_the_link(recorded: Desk) -> None:
-    overtake(recorded, stop_at="answered", skip=1)
+    overtake(recorded, stop_at="answered")
 
     assert_each_is_one_record(recorded)
     assert_all_delivered(recorded)

@@ -16,9 +16,9 @@ from renkei.testing import FakeBackend, ManualClock, drain
 class World:
     """What a test of deliveries works with."""
 
-    def __init__(self, path: Path, **policy: Any) -> None:
+    def __init__(self, path: Path, fake: FakeBackend | None = None, **policy: Any) -> None:
         self.clock = ManualClock()
-        self.fake = FakeBackend()
+        self.fake = fake or FakeBackend()
         self.path = path
         self.renkei = self.another(**policy)
 
@@ -55,6 +55,9 @@ class World:
 
     def state(self, number: int | str, inbox: str = "support") -> str:
         return self.renkei.status_for("t", inbox, [f"a{number}"])[0].state
+
+    def status(self, number: int | str, inbox: str = "support") -> Any:
+        return self.renkei.status_for("t", inbox, [f"a{number}"])[0]
 
     def lane(self, inbox: str = "support") -> tuple[str, str | None]:
         shown = self.renkei.integrations.show("t", "admin", inbox)

@@ -12,7 +12,7 @@ import pytest
 
 from renkei import Renkei
 from renkei.engine import VaultError
-from renkei.store import database, installation
+from renkei.store import installation, sqlite_file
 from renkei.testing import FakeBackend, drain
 
 NEW = b"n" * 32
@@ -183,7 +183,7 @@ def test_a_forked_child_starts_afresh_and_the_parent_goes_on(world):
 
 
 def test_a_child_of_a_process_with_a_worker_has_none_until_it_starts_one(monkeypatch, make_world):
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_SECONDS", 5)
+    monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_SECONDS", 5)
     world = make_world()
     world.set_up()
     world.renkei.start()

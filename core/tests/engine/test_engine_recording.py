@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,10 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
-from renkei import Renkei
-from renkei.engine import EnvelopeError, Receipt, Refusal, StoreUnavailable
-from renkei.store import database
-from renkei.testing import FakeBackend
+from renkei.engine import EnvelopeError, Receipt, Refusal
+from renkei.engine import recording as recorder
 
 SECOND = timedelta(seconds=1)
 
@@ -179,6 +178,53 @@ def test_many_are_recorded_one_by_one_and_a_broken_one_stops_nothing(world):
     ]
 
 
+def test_no_actions_at_all_are_no_trouble(world):
+    assert world.renkei.record_many("t", "support", []) == []
+    assert world.renkei.status_for("t", "support", []) == []
+    assert world.renkei.cancel("t", "admin", "support", []) == 0
+    assert world.ledger() == {}
+
+
+def test_what_a_host_streams_is_not_queued_faster_than_it_is_written(world):
+    taken, stands_still, go_on = [], threading.Event(), threading.Event()
+
+    def stream():
+        for number in range(700):
+            taken.append(number)
+            yield world.action(number)
+
+    def hold(_connection):
+        stands_still.set()
+        assert go_on.wait(20)
+
+    held = world.renkei._parts.store.submit(hold)
+    assert stands_still.wait(20)
+    with ThreadPoolExecutor(1) as pool:
+        recording = pool.submit(world.renkei.record_many, "t", "support", stream())
+        while len(taken) < recorder._AHEAD:
+            assert not recording.done()
+        assert len(taken) <= recorder._AHEAD + 1
+        go_on.set()
+        assert len(recording.result(20)) == 700
+    held.result(20)
+
+    assert world.ledger() == {"offered": 700, "recorded": 700, "waiting": 700}
+
+
+def test_sixty_four_threads_at_once_record_what_they_bring(world):
+    start = threading.Barrier(64)
+
+    def bring(worker):
+        start.wait()
+        return [world.renkei.record("t", "support", world.action(f"{worker}-{n}")).outcome for n in range(10)]
+
+    with ThreadPoolExecutor(64) as pool:
+        outcomes = {outcome for found in pool.map(bring, range(64)) for outcome in found}
+
+    assert outcomes == {"recorded"}
+    assert world.ledger() == {"offered": 640, "recorded": 640, "waiting": 640}
+
+
 def test_two_hundred_tasks_of_one_event_loop_record_two_hundred_actions(world):
     async def all_of_them():
         return await asyncio.gather(*(world.renkei.arecord("t", "support", world.action(n)) for n in range(200)))
@@ -311,18 +357,3 @@ def test_a_connection_to_another_renkei_database_is_refused_and_takes_nothing(wo
         engine.dispose()
 
     assert (world.ledger(), other.ledger()) == ({}, {})
-
-
-def test_a_host_that_holds_the_file_and_does_not_say_so_is_told_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_SECONDS", 0.1)
-    path = tmp_path / "renkei.db"
-    renkei = Renkei(str(path), **FakeBackend().plug())
-    assert renkei.ledger("t").offered == 0
-    host = sqlite3.connect(path)
-    try:
-        host.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreUnavailable, match=r"connection="):
-            renkei.record("t", "support", {"action": {"id": "1", "occurred_at": "2026-11-02T09:00:00Z"}})
-    finally:
-        host.close()
-        renkei.close()

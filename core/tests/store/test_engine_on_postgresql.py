@@ -255,3 +255,41 @@ def test_a_connection_to_another_database_of_the_server_is_refused(world):
             world.renkei.record("t", "support", world.action("a1"), connection=connection)
     finally:
         engine.dispose()
+
+
+def test_after_a_return_from_a_backup_what_waits_is_found_by_its_key(world):
+    world.record("a1", "a2")
+    with world.renkei._parts.store.read() as connection:
+        keys = list(connection.execute(sa.text("SELECT key FROM deliveries WHERE intake_id > 0 ORDER BY id")).scalars())
+    world.fake.records += [type("Stored", (), {"id": "1", "fields": {"key": keys[0], "action": "a1"}})()]
+
+    counted = world.renkei.restored("operator", backup_of=world.clock.now())
+    world.clock.forward(timedelta(minutes=11))
+    drain(world.renkei)
+
+    assert counted.waiting == 2
+    assert [world.state(action) for action in ("a1", "a2")] == ["delivered", "delivered"]
+    assert world.fake.values("action") == ["a1", "a2"]
+
+
+def test_a_record_that_comes_while_the_return_is_noted_is_seen_by_it_or_sees_it(world):
+    before = world.clock.now()
+    noted, recorded = threading.Event(), []
+
+    def keep_recording():
+        number = 0
+        while not noted.is_set():
+            number += 1
+            recorded.extend(f"a{number}" for receipt in world.record(f"a{number}") if receipt.outcome == "recorded")
+
+    with ThreadPoolExecutor(1) as pool:
+        recording = pool.submit(keep_recording)
+        while len(recorded) < 20:
+            recording.done()
+        world.another().restored("operator", backup_of=before)
+        noted.set()
+        recording.result()
+
+    with world.renkei._parts.store.read() as connection:
+        unsure = connection.execute(sa.text("SELECT count(*) FROM deliveries WHERE maybe_written")).scalar()
+    assert unsure == len(recorded)

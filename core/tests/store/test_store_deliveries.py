@@ -67,7 +67,7 @@ def test_integrations_of_a_lane_take_turns_and_the_turn_goes_on_behind_the_last(
 def test_what_is_not_due_yet_or_not_in_this_lane_stays_out(bench, place):
     bench.set_up("elsewhere", target="another")
     lease, rows = _marked(bench, place)
-    _settle(bench, lease, _kept(rows[0], due_at=bench.now + timedelta(seconds=1)))
+    _settle(bench, lease, _kept(rows[0], maybe_written=True, due_at=bench.now + timedelta(seconds=1)))
     bench.record("b1", inbox="elsewhere")
 
     assert bench.due(place.lane) == []
@@ -289,6 +289,35 @@ def test_wait_again_takes_back_rejections_alone(bench, place):
 
     assert (bench.row("a1").state, bench.row("a1").code) == ("waiting", None)
     assert bench.row("a2").state == "doubtful"
+
+
+def test_what_was_never_sent_is_due_also_by_a_clock_that_was_put_back(bench, place):
+    bench.record("a1")
+    bench.now -= timedelta(days=1)
+
+    assert len(bench.due(place.lane)) == 1
+
+
+def test_a_refusal_after_an_unknown_outcome_leaves_standing_when_that_one_was_sent(bench, place):
+    lease, (row,) = _marked(bench, place)
+    first = bench.now
+    _settle(bench, lease, _kept(row, maybe_written=True))
+    bench.now += timedelta(minutes=2)
+    bench.write(deliveries.mark, lease, bench.due(place.lane), bench.now)
+
+    _settle(bench, lease, _kept(row, maybe_written=True, refused=True))
+
+    assert bench.row().sent_at == first
+
+
+def test_wait_again_takes_back_what_became_doubtful_by_the_same_refusal(bench, place):
+    lease, (one, other) = _marked(bench, place, "a1", "a2")
+    unsure = {"maybe_written": True, "code": "x"}
+    _settle(bench, lease, _kept(one, "doubtful", **unsure), _kept(other, "doubtful", **{**unsure, "code": "y"}))
+
+    bench.write(lambda connection: deliveries.wait_again(connection, [one.id, other.id], bench.now, code="x"))
+
+    assert (bench.row("a1").state, bench.row("a2").state) == ("waiting", "doubtful")
 
 
 def test_proof_of_absence_makes_a_waiting_delivery_as_good_as_new(bench, place):

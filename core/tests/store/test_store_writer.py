@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
+import itertools
 import os
 import threading
 import types
@@ -13,7 +15,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from renkei.store import database
+from renkei.store import StoreUnavailable, sqlite_file
 from renkei.store.tables import meta
 from renkei.store.writer import Writer
 
@@ -146,6 +148,74 @@ def test_a_job_that_raises_anything_at_all_fails_alone(bench, error):
     assert bench.write(_insert("after")) == 1
 
 
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, MemoryError])
+def test_whatever_one_job_of_a_group_raises_the_others_are_committed(bench, error):
+    def bad(_connection):
+        raise error("no")
+
+    with _held_up(bench.store.submit):
+        jobs = [bench.store.submit(job) for job in (_insert("before"), bad, _insert("after"))]
+
+    assert [jobs[0].result(WAIT), jobs[2].result(WAIT)] == [1, 1]
+    with pytest.raises(error):
+        jobs[1].result(WAIT)
+    assert _names(bench) == {"before", "after"}
+
+
+def _end(thread):
+    """What no code of ours does: raise SystemExit in another thread, as soon as it runs."""
+    ended = ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
+    assert ended == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_callers_of_a_thread_that_was_ended_from_outside_are_told_and_another_takes_its_place(bench):
+    bench.write(_insert("before"))
+    _, writer = bench.store.database._open()
+    _end(writer._thread)
+
+    with pytest.raises(StoreUnavailable, match=r"has ended.*not certain that this was stored; bring it again"):
+        bench.write(_insert("lost"))  # wakes the thread, which dies with the job in its hands
+
+    assert not writer.is_alive
+    assert bench.write(_insert("after")) == 1
+    assert _names(bench) == {"before", "after"}
+
+
+def test_an_event_loop_that_was_closed_on_its_callers_leaves_the_writer_alive(bench, caplog):
+    loop = asyncio.new_event_loop()
+
+    async def bring():
+        return asyncio.wrap_future(bench.store.submit(_insert("kept")))
+
+    with _held_up(bench.store.submit):
+        loop.run_until_complete(bring())
+        loop.close()
+
+    assert bench.write(_insert("after")) == 1
+    assert _names(bench) == {"kept", "after"}
+
+
+def test_a_job_that_was_taken_back_while_the_transaction_had_not_begun_is_not_done():
+    begins, go_on = threading.Event(), threading.Event()
+
+    @contextlib.contextmanager
+    def begin():
+        begins.set()
+        assert go_on.wait(WAIT)
+        yield types.SimpleNamespace(info={})
+
+    writer = Writer(begin)
+    kept, taken_back = (writer.submit(lambda _connection: 1) for _ in range(2))
+    assert begins.wait(WAIT)
+    assert taken_back.cancel()
+    go_on.set()
+    writer.close()
+
+    assert kept.result(0) == 1
+    assert taken_back.cancelled()
+
+
 def test_closing_writes_what_is_queued(bench):
     with _held_up(bench.store.submit):
         jobs = [bench.store.submit(_insert(f"n{number}")) for number in range(600)]
@@ -270,8 +340,51 @@ def test_a_child_that_was_forked_while_the_parent_reads_leaves_the_parents_conne
     assert bench.record("child").repeated
 
 
+def test_a_fork_waits_for_a_thread_that_is_inside_a_read(bench):
+    bench.set_up()
+    inside, still = threading.Event(), [True]
+
+    def read():
+        with bench.store.read() as connection:
+            inside.set()
+            connection.execute(sa.select(meta)).all()
+            threading.Event().wait(0.3)
+            still[0] = False
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    assert inside.wait(WAIT)
+
+    said = _in_a_child(lambda: (still[0], bench.record("child").outcome))
+    reading.join(WAIT)
+
+    assert said == "(False, 'recorded')"
+    assert bench.record("child").repeated
+
+
+def test_children_of_a_process_whose_threads_read_and_write_without_pause_all_record(bench):
+    bench.set_up()
+    over = threading.Event()
+
+    def work(number):
+        turns = itertools.count()
+        while not over.is_set():
+            bench.read(lambda connection: connection.execute(sa.select(meta)).all())
+            if next(turns) % 10 == 0:
+                bench.record(f"{number}-{next(turns)}")
+        return next(turns)
+
+    with ThreadPoolExecutor(4) as pool:
+        working = [pool.submit(work, number) for number in range(4)]
+        said = [_in_a_child(lambda child=child: bench.record(f"child-{child}").outcome) for child in range(4)]
+        over.set()
+        assert all(one.result(WAIT) for one in working)
+
+    assert said == ["recorded"] * 4
+
+
 def test_a_child_forked_in_the_middle_of_a_write_can_write(monkeypatch, open_store, on_store):
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_SECONDS", 3)
+    monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_SECONDS", 3)
     bench = on_store(open_store())
     bench.set_up()
     inside, over = threading.Event(), threading.Event()

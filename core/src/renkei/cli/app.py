@@ -7,14 +7,25 @@ from typing import Any
 
 import typer
 
-from renkei.cli import actions, backends, connections, deliveries, demo, integrations, new_plugin, operation, verify
+from renkei.cli import (
+    actions,
+    backends,
+    connections,
+    deliveries,
+    demo,
+    doubts,
+    integrations,
+    new_plugin,
+    operation,
+    verify,
+)
 from renkei.cli.commands import SHARED, remember
 from renkei.cli.exits import EXPLAINED
 
 _ABOUT = f"""One inbox, one sync integration, any CRM.
 
 Set up: `connections add`, `fields`, `integrations add`. Feed and deliver: `record`, `work`.
-Look: `ledger`, `log`, `why`, `health`. Mend: `settle`, `replay`, `cancel`. Try it all: `demo`.
+Look: `ledger`, `log`, `why`, `health`, `doubtful`. Mend: `settle`, `replay`, `cancel`, `restored`. Try it all: `demo`.
 Write a plugin: `new-plugin`, `verify`.
 
 {EXPLAINED}
@@ -49,6 +60,7 @@ connections.register(app)
 integrations.register(app)
 actions.register(app)
 deliveries.register(app)
+doubts.register(app)
 operation.register(app)
 new_plugin.register(app)
 verify.register(app)

@@ -78,7 +78,7 @@ def test(scope: Scope, name: Name) -> None:
 
 
 def renew(scope: Scope, name: Name, given: Set = None, secret: Secret = None) -> None:
-    """Replace settings of the same account, once proven: those given, or every secret where none is."""
+    """Replace settings of the same account, once proven: those given, or every required secret where none is."""
     stored = scope.engine.connections.get(scope.tenant, scope.actor, name)
     form = _form(scope, stored.backend)
     settings = form.fill(given or (), secret or (), all_fields=False) or form.ask_for_secrets()
@@ -169,7 +169,17 @@ def _show_one(scope: Scope, connection: Connection, *, ja: str, en: str) -> None
         en=f"{en}: connection {connection.name!r} ({connection.backend}, {connection.account})",
     )
     for name, state in connection.permissions.items():
-        scope.out.line(f"  {name}: {state}")
+        scope.out.line(f"  {_permission(connection, name, state, scope)}")
+
+
+_STATES_JA = {"granted": "あり", "missing": "なし", "unknown": "不明"}
+
+
+def _permission(connection: Connection, name: str, state: str, scope: Scope) -> str:
+    label, note = connection.permission_labels.get(name), connection.permission_notes.get(name)
+    words = _STATES_JA.get(state, state) if scope.language == "ja" else state
+    told = f"{label.in_(scope.language) if label else name}: {words}"
+    return f"{told} ({note.in_(scope.language)})" if note else told
 
 
 def _settings(connection: Connection) -> str:

@@ -30,6 +30,11 @@ _COUNTS = {
     "doubtful": "要確認",
     "cancelled": "取消",
 }
+_UNKNOWN = {
+    None: ("", ""),
+    "doubtful": ("要確認として残します", "left to a person"),
+    "resend": ("自動で再送します（重複することがあります）", "sent again by themselves, and may double"),
+}
 _EVENTS = {
     "rejected": "拒否",
     "doubtful": "要確認",
@@ -169,6 +174,7 @@ def _show_story(out: Output, story: Story) -> None:
         ("レコード", "record", status.link or status.remote_id),
         ("設定の版", "revision", story.revision),
         ("試行回数", "attempts", story.attempts),
+        ("結果の分からない送信", "unknown outcomes", _UNKNOWN[story.unknown_outcome][0 if japanese else 1]),
     )
     for ja, en, value in facts:
         if value not in (None, ""):

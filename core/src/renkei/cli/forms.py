@@ -45,7 +45,7 @@ class Form:
         secret_names = self.model.secret_fields()
         values: dict[str, Any] = {}
         for name, value in (pair(text, "--set") for text in given):
-            if name in secret_names:
+            if name in secret_names and value:  # nothing at all is no secret: it takes an optional one away
                 raise self._secret_in_argument(name)
             values[name] = value
         for name, origin in (pair(text, "--secret") for text in secrets):
@@ -55,11 +55,11 @@ class Form:
         return values
 
     def ask_for_secrets(self) -> dict[str, Any]:
-        """Every secret of the form, from the environment or a person."""
+        """The secrets of the form, from the environment or a person; only those that it cannot do without are asked."""
         values: dict[str, Any] = {}
-        for name in self.model.model_fields:
+        for name, info in self.model.model_fields.items():
             if name in self.model.secret_fields():
-                self._look_for(name, values, secret=True)
+                self._look_for(name, values, secret=True, needed=info.is_required())
         return values
 
     def variable(self, name: str) -> str:

@@ -11,6 +11,7 @@ import typer
 from renkei.cli.choices import choose_triggers, read_mapping
 from renkei.cli.commands import command
 from renkei.cli.connections import Options, TargetId
+from renkei.cli.doubts import unknown_outcome
 from renkei.cli.failures import CommandError
 from renkei.cli.forms import pairs
 from renkei.cli.overview import show_integration, state_in_words
@@ -52,6 +53,7 @@ def register(app: typer.Typer) -> None:
     command(group, "pause")(pause)
     command(group, "resume")(resume)
     command(group, "delete")(delete)
+    command(group, "unknown-outcome")(unknown_outcome)
 
 
 def add(

@@ -53,7 +53,13 @@ def _facts(integration: Integration, language: Language) -> Iterable[tuple[str, 
     waiting = ("初回の同期を待っています", "waiting for the first sync")
     confirmed = ("確認済み", "confirmed by the first sync")
     yield "マッピング", "Mapping", (confirmed if integration.confirmed else waiting)[0 if japanese else 1]
-    none = ("なし（要確認は手動確認）", "none: unknown outcomes are left to a person")[0 if japanese else 1]
+    resends = integration.unknown_outcome == "resend"
+    left = ("なし（結果の分からない送信は手動で確認）", "none: unknown outcomes are left to a person")
+    again = (
+        "なし（結果の分からない送信は自動で再送。重複します）",
+        "none: unknown outcomes are sent again, and double",
+    )
+    none = (again if resends else left)[0 if japanese else 1]
     yield "連携キーの項目", "Key field", integration.key_field or none
     yield "チャネル", "Channels", _list(integration.triggers.get("channels", ()))
     yield "種別", "Kinds", _list(integration.triggers.get("kinds", ()))

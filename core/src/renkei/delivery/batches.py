@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
+from renkei.delivery import proving
 from renkei.delivery.lane import Lane
 from renkei.delivery.lookout import Lookout
 from renkei.delivery.rendering import rejected, render, unmappable
-from renkei.delivery.settling import Failure, Terms, doubtful
+from renkei.delivery.settling import Answer, Failure, Terms, doubtful, held, resends
 from renkei.plugins import PluginFault
-from renkei.spec import Absent, Present, VerifyRequest, WireRecord
+from renkei.spec import Absent, Present, WireRecord
 from renkei.store import deliveries, integrations
 from renkei.store.deliveries import Delivered, Kept, Waiting
 from renkei.store.integrations import Revision
@@ -36,6 +36,12 @@ class Batch:
             return self
         pairs = [pair for pair in zip(self.rows, self.records, strict=True) if pair[0].id in wanted]
         return replace(self, rows=tuple(row for row, _ in pairs), records=tuple(record for _, record in pairs))
+
+    def pushed(self, ids: Sequence[int]) -> Batch:
+        """The same after these rows were marked once more: each mark is an attempt, and attempts are numbered."""
+        again = set(ids)
+        rows = (replace(row, attempt=row.attempt + 1) if row.id in again else row for row in self.rows)
+        return replace(self, rows=tuple(rows))
 
 
 class Batches:
@@ -67,7 +73,9 @@ class Batches:
                 return None
             if not ahead:
                 self._lookout.look_if_stale()
-            rows = self._due()
+            rows = self._settled_ones(self._due())
+            if rows is None:
+                continue
             if not rows or (ahead and any(row.maybe_written for row in rows)):
                 return None
             together = self._with_one_key_field(rows)
@@ -89,6 +97,18 @@ class Batches:
                 if row.revision_id not in self._revisions:
                     self._revisions[row.revision_id] = integrations.revision(connection, row.revision_id)
         return rows
+
+    def _settled_ones(self, rows: list[Waiting]) -> list[Waiting] | None:
+        """Those that may go; what this process knows to be on hold still is put off. None: all of them were."""
+        lane = self._lane
+        at, now = lane.clock.monotonic(), lane.clock.now()
+        rests = {row.id: lane.around.holds.rest(row.id, at) for row in rows if row.maybe_written}
+        early = [held(row, now + rests[row.id]) for row in rows if rests.get(row.id)]
+        if not early:
+            return rows
+        lane.write(lambda connection: deliveries.keep_unsent(connection, lane.lease, early, now) or None)
+        put_off = {one.id for one in early}
+        return [row for row in rows if row.id not in put_off] or None
 
     def _with_one_key_field(self, rows: list[Waiting]) -> list[Waiting]:
         """Rows that can go in one push: with one key field, and few where nothing keeps an outcome from doubt."""
@@ -130,18 +150,12 @@ class Batches:
             return rows
         return self._believe(rows, self._verified(unsure, terms) if terms.verifiable else {})
 
-    def _verified(self, unsure: list[Waiting], terms: Terms) -> dict[str, Any]:
-        lane = self._lane
-        request = VerifyRequest(
-            target=lane.row.target,
-            options=lane.options,
-            key_field=terms.key_field or "",
-            keys=tuple(row.key for row in unsure),
-        )
-        report = lane.asked(lambda: lane.session.verify(request))
-        return {answer.key: answer for answer in report.answers}
+    def _verified(self, unsure: list[Waiting], terms: Terms) -> dict[str, Answer]:
+        answers = self._lane.asked(lambda: proving.ask(self._lane, unsure, terms))
+        self._lane.policy.reached("verified")
+        return answers
 
-    def _believe(self, rows: list[Waiting], answers: dict[str, Any]) -> list[Waiting]:
+    def _believe(self, rows: list[Waiting], answers: dict[str, Answer]) -> list[Waiting]:
         lane = self._lane
         now = lane.clock.now()
         going: list[Waiting] = []
@@ -158,8 +172,10 @@ class Batches:
                 # It is due only after settles_within: by then absence is proof.
                 absent.append(row.id)
                 going.append(replace(row, maybe_written=False))
+            elif resends(row):
+                going.append(row)
             else:
-                kept.append(doubtful(row.id, row.due_at))
+                kept.append(doubtful(row, row.due_at))
 
         def job(connection: sa.Connection) -> bool | None:
             if not deliveries.settle(connection, lane.lease, there, now):
@@ -169,6 +185,7 @@ class Batches:
             return True
 
         lane.write(job)
+        lane.policy.reached("believed")
         self._tell(len(there))
         return going
 
@@ -216,6 +233,7 @@ class Batches:
             return True
 
         lane.write(job)
+        lane.policy.reached("kept_unsent")
         self._tell(len(kept))
 
     def _tell(self, count: int) -> None:
@@ -227,6 +245,7 @@ class Batches:
         requests = lane.pacing.expected(len(batch.rows))
         with lane.store.read() as connection:
             hold = lane.pacing.hold(connection, lane.clock.now(), requests=requests, full=batch.full)
+        hold = hold or lane.pacing.make_room(lane.clock.now())
         if hold is not None and not ahead:
             lane.wait(hold)
         return hold is not None

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 
 import sqlalchemy as sa
 
 from renkei.delivery import lane_changes
+from renkei.delivery.holding import HoldOffs
 from renkei.delivery.lane_changes import LaneChange
 from renkei.delivery.pacing import Hold, Pacing, Place
 from renkei.delivery.policy import Policy
@@ -31,6 +32,7 @@ from renkei.spec import (
     SettingsError,
 )
 from renkei.store import Store, VaultError, deliveries, lanes
+from renkei.store.deliveries import Delivered, Kept
 from renkei.store.lanes import Lease
 
 R = TypeVar("R")
@@ -70,6 +72,8 @@ class Surroundings:
     files: Callable[[str], OpenFile]
     stopping: Callable[[], bool]
     settled: Callable[[int], None]
+    holds: HoldOffs = field(default_factory=HoldOffs)
+    crowds: dict[str, datetime] = field(default_factory=dict)
 
 
 class Lane:
@@ -122,6 +126,25 @@ class Lane:
             raise LeaseLost("the lane was taken over")
         return done
 
+    def settle_again(
+        self, outcomes: Sequence[Delivered | Kept], failures: Sequence[dict[str, Any]], now: datetime
+    ) -> None:
+        """Write down what was found out after a push was settled."""
+
+        def job(connection: sa.Connection) -> bool | None:
+            if not deliveries.settle(connection, self.lease, outcomes, now):
+                return None
+            deliveries.log_attempts(connection, list(failures))
+            return True
+
+        self.write(job)
+        self.around.settled(sum(1 for one in outcomes if isinstance(one, Kept) and one.state != "waiting"))
+
+    def hold(self, outcomes: Iterable[Kept], manifest: Manifest | None) -> None:
+        """Remember, by the clock that does not jump, since when these have an unknown outcome."""
+        on_hold = [one.id for one in outcomes if one.maybe_written and not one.refused]
+        self.around.holds.begin(on_hold, self.settles_within(manifest), self.clock.monotonic())
+
     def change(self, **values: Any) -> None:
         """Change columns of the lane's row, under the lease."""
 
@@ -142,6 +165,7 @@ class Lane:
                 connection, self.lease, now=now, confirm_at=confirm_at, not_before=not_before
             )
         )
+        self.policy.reached("released")
 
     # -- what it works with -------------------------------------------------------------------------------------
 
@@ -168,6 +192,7 @@ class Lane:
                 clock=self.clock,
                 deadline=self.policy.hook_deadline,
                 files=self.around.files(self.row.tenant),
+                reached=self.policy.reached,
             )
             self.options = self.backend.parse_options(json.loads(self.row.options))
         except VaultError as error:
@@ -187,7 +212,7 @@ class Lane:
             connection=self.row.connection_id,
             target=self.row.target,
         )
-        self.pacing = Pacing(place, self.limits, self.policy)
+        self.pacing = Pacing(place, self.limits, self.policy, self.around.crowds)
         self.canvas = Canvas(
             backend=self.backend,
             options=self.options,
@@ -269,12 +294,13 @@ class Lane:
                     connection, self.row.backend, until=change.until, code=change.code, reason=change.reason
                 )
             )
+            self.policy.reached("backend_blocked")
         self.stop(change)
 
     def wait(self, hold: Hold) -> NoReturn:
         """The budget says: not now."""
         if hold.code == "linger":
-            # Not the lane's trouble: it only comes back later, and the batch is fuller then.
+            # Not the lane's trouble: it only comes back later, when the batch is fuller or the backend less busy.
             raise Lingers(hold.until)
         change = lane_changes.own(
             hold.code, state="waiting", until=hold.until, message="requests are spent", kind="budget"
@@ -316,6 +342,7 @@ class Lane:
             return True
 
         self.write(job)
+        self.policy.reached("stopped")
         self._tell(change)
         raise LaneStopped
 

@@ -11,24 +11,23 @@ import logging
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from renkei.delivery import lane_changes
+from renkei.delivery import lane_changes, proving
 from renkei.delivery.batches import Batch, Batches, marked
-from renkei.delivery.isolation import isolate
 from renkei.delivery.lane import Lane, LaneStopped, LeaseLost, Lingers, Surroundings
 from renkei.delivery.lookout import Lookout
 from renkei.delivery.reasons import explain
-from renkei.delivery.settling import Failure, doubtful, settle
+from renkei.delivery.settling import Failure, doubtful, held, is_in_question, resends, settle
+from renkei.delivery.suspects import Suspects
 from renkei.plugins import PluginFault, PushOutcome
-from renkei.spec import BackendError, Manifest, NotStored, PushRequest, SchemaDrift, Suspect, Unavailable
+from renkei.spec import BackendError, Duplicate, Manifest, NotStored, PushRequest, SchemaDrift, Suspect, Unavailable
 from renkei.store import deliveries, integrations, lanes
-from renkei.store.deliveries import Delivered, Kept
+from renkei.store.deliveries import Delivered, Kept, Waiting
 from renkei.store.integrations import Revision
 from renkei.store.lanes import Lease
 
@@ -77,7 +76,7 @@ class LaneRun:
         self._recover()
         lane.connect()
         self._batches = Batches(lane, self._target)
-        self._lone: dict[str, Any] | None = lane.row.lone
+        self._suspects = Suspects(lane, self._push_part)
         self._probe_if_needed()
         self._target.look_if_due()
         self._deliver()
@@ -100,7 +99,8 @@ class LaneRun:
             return
         now = lane.clock.now()
         manifest = lane.manifest_or_none()
-        kept = [self._recovered(row, owners[row.revision_id], manifest) for row in left]
+        kept = [self._recovered(row, owners[row.revision_id], manifest, now) for row in left]
+        lane.hold(kept, manifest)
         failures = [lane.line(row.id, row.attempt, _INTERRUPTED, now) for row in left]
 
         def job(connection: sa.Connection) -> bool | None:
@@ -110,25 +110,20 @@ class LaneRun:
             return True
 
         lane.write(job)
+        lane.policy.reached("recovered")
         log.warning(
             "%d deliveries were interrupted; their outcome is unknown",
             len(left),
             extra={"event": "lane.recovered", "lane": lane.id, "count": len(left)},
         )
 
-    def _recovered(self, row: Any, revision: Revision, manifest: Manifest | None) -> Kept:
+    def _recovered(self, row: Waiting, revision: Revision, manifest: Manifest | None, now: datetime) -> Kept:
         askable = manifest is not None and manifest.supports("verify") and revision.key_field is not None
         keyed = revision.key_unique and (manifest is None or manifest.uniqueness != "none")
-        if not (keyed or askable):
-            return doubtful(row.id, row.sent_at)
-        return Kept(
-            id=row.id,
-            state="waiting",
-            maybe_written=True,
-            due_at=row.sent_at + self.lane.settles_within(manifest),
-            code="held",
-            reason=explain(None, "held"),
-        )
+        if not (keyed or askable or resends(row)):
+            return doubtful(row, now)
+        # Counted from now, not from the mark: whoever set that may have had another clock.
+        return held(row, now + self.lane.settles_within(manifest))
 
     def _probe_if_needed(self) -> None:
         """A lane that failed is asked who it is before anything is sent in it, and then sends one small push."""
@@ -139,11 +134,13 @@ class LaneRun:
             raise LaneStopped
         if (lane.row.reason or {}).get("error") not in lane_changes.THROTTLES:
             account = lane.asked(lambda: lane.session.authenticate(lane.row.target))
+            lane.policy.reached("probed")
             if account.id != lane.row.account_id:
                 lane.stop(lane.own("account_changed", message="the settings lead to another account"))
             self._target.look()
             self._batches.small = True
         lane.change(state="open", reason_code=None, reason=None, until=None)
+        lane.policy.reached("opened")
         log.info("the lane is open again", extra={"event": "lane.open", "lane": lane.id})
 
     # -- push after push ----------------------------------------------------------------------------------------
@@ -197,16 +194,20 @@ class LaneRun:
     def _after(self, batch: Batch, outcome: PushOutcome, ahead: Batch | None) -> Batch | None:
         """Settle *batch*; return *ahead*, marked in the same commit, where nothing out of the ordinary happened."""
         suspects = [row for row in batch.rows if isinstance(outcome.verdicts[row.key], Suspect)]
-        ordinary = outcome.stopped_by is None and outcome.fault is None and not suspects
+        now = self.lane.clock.now()
+        self.lane.pacing.hear(outcome.load, now)
+        room = self.lane.pacing.make_room(now)
+        ordinary = outcome.stopped_by is None and outcome.fault is None and not suspects and room is None
         following = self._settle(batch, outcome, ahead if ordinary else None)
+        self._prove(batch, outcome)
         self._face(outcome)
         self._batches.small = False
         if suspects and len(batch.rows) > 1:
-            self._isolate([row.id for row in suspects], batch)
+            self._suspects.isolate([row.id for row in suspects], batch.pushed([row.id for row in batch.rows]))
         elif suspects:
-            self._lone_refusal(batch.rows[0].id, outcome.verdicts[batch.rows[0].key])
+            self._suspects.lone_refusal(batch.rows[0].id, outcome.verdicts[batch.rows[0].key])
         else:
-            self._forget_lone_refusals()
+            self._suspects.forget_lone_refusals()
         return following
 
     def _face(self, outcome: PushOutcome) -> None:
@@ -270,13 +271,17 @@ class LaneRun:
     def _settle(self, batch: Batch, outcome: PushOutcome, ahead: Batch | None) -> Batch | None:
         lane = self.lane
         now = lane.clock.now()
+        alone = len(batch.rows) == 1
         settled: list[Delivered | Kept] = []
         failures: list[dict[str, Any]] = []
         for row in batch.rows:
-            result, failure = settle(row, outcome.verdicts[row.key], batch.terms, alone=len(batch.rows) == 1)
+            if is_in_question(row, outcome.verdicts[row.key], batch.terms, alone=alone):
+                continue
+            result, failure = settle(row, outcome.verdicts[row.key], batch.terms, alone=alone, now=now)
             settled.append(result)
             if failure is not None:
                 failures.append(lane.line(row.id, row.attempt + 1, failure, now))
+        lane.hold((one for one in settled if isinstance(one, Kept)), batch.terms.manifest)
         stored = any(isinstance(one, Delivered) for one in settled)
         # What was taken at the mark was a guess; discoveries and probes since then come on top.
         extra = outcome.requests - lane.pacing.expected(len(batch.rows)) + lane.session.requests
@@ -299,6 +304,33 @@ class LaneRun:
         lane.around.settled(sum(1 for one in settled if isinstance(one, Delivered) or one.state != "waiting"))
         return self._as_marked(ahead, ids, now) if ahead is not None else None
 
+    def _prove(self, batch: Batch, outcome: PushOutcome) -> bool:
+        """Ask after what the push left in question, and for the records of duplicates; whether anything was asked.
+
+        What the push has settled is on disk by now: nothing that goes wrong here takes it back.
+        """
+        terms, alone = batch.terms, len(batch.rows) == 1
+        open_rows = [row for row in batch.rows if is_in_question(row, outcome.verdicts[row.key], terms, alone=alone)]
+        nameless = [row for row in batch.rows if terms.verifiable and isinstance(outcome.verdicts[row.key], Duplicate)]
+        nameless = [row for row in nameless if row.maybe_written]
+        if not (open_rows or nameless):
+            return False
+        lane = self.lane
+        answers = proving.asked_in_passing(lane, [*open_rows, *nameless], terms)
+        lane.policy.reached("verified")
+        now = lane.clock.now()
+        settled: list[Delivered | Kept] = list(proving.found(nameless, answers))
+        failures = []
+        for row in open_rows:
+            verdict, answer = outcome.verdicts[row.key], answers.get(row.key)
+            result, failure = settle(row, verdict, terms, alone=alone, now=now, answer=answer)
+            settled.append(result)
+            failures += [lane.line(row.id, row.attempt + 1, failure, now)] if failure is not None else []
+        lane.hold((one for one in settled if isinstance(one, Kept)), terms.manifest)
+        lane.settle_again(settled, failures, now)
+        lane.policy.reached("believed")
+        return True
+
     def _went_well(self, connection: sa.Connection, batch: Batch, now: datetime) -> None:
         if self.lane.failures:
             lanes.set_state(connection, self.lane.id, failures=0, failing_since=None)
@@ -307,20 +339,8 @@ class LaneRun:
             integrations.first_synced(connection, integration, now)
         self._synced |= fresh
 
-    # -- suspects -----------------------------------------------------------------------------------------------
-
-    def _isolate(self, ids: list[int], batch: Batch) -> None:
-        plan = isolate(ids)
-        group = next(plan, None)
-        while group is not None:
-            refused = self._push_group(batch.only(group))
-            try:
-                group = plan.send(refused)
-            except StopIteration:
-                group = None
-
-    def _push_group(self, group: Batch) -> bool:
-        """Push part of a refused batch by itself; whether it was refused again without naming anybody."""
+    def _push_part(self, group: Batch) -> PushOutcome | None:
+        """Push some of a batch once more, and settle them; None where all of them were cancelled meanwhile."""
         lane = self.lane
         with lane.store.read() as connection:
             hold = lane.pacing.hold(connection, lane.clock.now(), requests=1, full=True)
@@ -329,41 +349,13 @@ class LaneRun:
         now = lane.clock.now()
         part = self._as_marked(group, lane.write(lambda connection: self._mark(connection, group, now)), now)
         if part is None:
-            return False
+            return None
         outcome = self._pushes.submit(self._push, part).result()
+        lane.policy.reached("answered")
         self._settle(part, outcome, None)
+        self._prove(part, outcome)
         self._face(outcome)
-        refused = all(isinstance(verdict, Suspect) for verdict in outcome.verdicts.values())
-        if refused and len(part.rows) == 1:
-            self._lone_refusal(part.rows[0].id, outcome.verdicts[part.rows[0].key])
-        elif not refused:
-            self._forget_lone_refusals()
-        return refused
-
-    def _lone_refusal(self, delivery: int, verdict: Any) -> None:
-        """Count lone records refused in a row for one reason: after a few it is the lane, not the records."""
-        lane = self.lane
-        before = self._lone["ids"] if self._lone and self._lone["code"] == verdict.code else []
-        self._lone = {"code": verdict.code, "ids": [*before, delivery]}
-        lane.change(lone=self._lone)
-        if len(self._lone["ids"]) < lane.policy.lone_refusals:
-            return
-        now, ids = lane.clock.now(), self._lone["ids"]
-        lane.store.write(lambda connection: deliveries.wait_again(connection, ids, now))
-        lane.change(lone=None)
-        change = lane_changes.own(
-            verdict.code,
-            state="blocked",
-            until=now + lane.policy.longest_retry,
-            message=verdict.message or verdict.code,
-        )
-        words = explain(lane.backend.manifest, verdict.code)
-        lane.stop(replace(change, reason={**words, "error": "lone_refusals"}))
-
-    def _forget_lone_refusals(self) -> None:
-        if self._lone is not None:
-            self._lone = None
-            self.lane.change(lone=None)
+        return outcome
 
 
 def _nothing_sent(batch: Batch, error: BackendError | PluginFault) -> PushOutcome:

@@ -12,7 +12,7 @@ from renkei.delivery.lane import Lane
 from renkei.delivery.lane_changes import LaneChange
 from renkei.mapping import Difference
 from renkei.spec import TargetSchema
-from renkei.store import history, integrations
+from renkei.store import history, integrations, lanes
 
 
 class Lookout:
@@ -72,6 +72,7 @@ class Lookout:
         """Look at the target afresh: confirm what was pushed since the last look, or block the lane."""
         lane = self._lane
         found = lane.asked(lambda: lane.session.discover(lane.row.target, lane.options))
+        lane.policy.reached("discovered")
         now = lane.clock.now()
         with lane.store.read() as connection:
             used = integrations.used_in_lane(connection, lane.id)
@@ -90,6 +91,7 @@ class Lookout:
             discovered_at=now,
             unconfirmed_since=None,
         )
+        lane.policy.reached("looked")
         self._schema, self.discovered_at, self.unconfirmed_since = found, now, None
 
     def _note_drift(self, changed: tuple[Difference, ...], now: datetime) -> None:
@@ -98,13 +100,18 @@ class Lookout:
         if pushed_from is None and (lane.row.reason or {}).get("drift") == drift.in_words(changed)["en"]:
             return
 
-        def job(connection: sa.Connection) -> None:
+        def job(connection: sa.Connection) -> bool | None:
+            if not lanes.still_held(connection, lane.lease):
+                return None
             history.write_drift(
                 connection, lane.id, pushed_from=pushed_from, found_at=now, differences=drift.as_data(changed)
             )
+            # In one commit: died between the two, the same pushes would be listed twice.
+            lanes.set_state(connection, lane.id, unconfirmed_since=None)
+            return True
 
-        lane.store.write(job)
-        lane.change(unconfirmed_since=None)
+        lane.write(job)
+        lane.policy.reached("drift_noted")
         self.unconfirmed_since = None
 
     def _block(self, changed: tuple[Difference, ...]) -> LaneChange:

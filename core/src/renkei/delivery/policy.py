@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from renkei.delivery.points import Point
 from renkei.spec import RenkeiError
 
 
@@ -13,7 +14,7 @@ class PolicyError(RenkeiError):
     """A configuration under which nothing would ever be sent, or something twice."""
 
 
-def _nowhere(_point: str) -> None:
+def _nowhere(_point: Point) -> None:
     return None
 
 
@@ -38,8 +39,10 @@ class Policy:
         daily_share: our share of the backend's daily figure.
         daily_is_a_wall: stop at our share also where the backend's figure is soft.
         linger: how long to wait for a fuller batch when requests run ahead of the day.
+        crowded_at: the part of a backend's concurrency that is in use, ours and others', from which a lane makes room.
+        crowded_pause: the longest that this worker's lanes then leave the backend to others.
         settles_within: overrides the manifests' figure. For simulators: with a real backend it breaks promise 6.
-        reached: called at named points, for tests that stop the process there.
+        reached: called at each failure point (`renkei.delivery.points`), for tests that stop the process there.
     """
 
     lease: timedelta = timedelta(seconds=120)
@@ -59,8 +62,10 @@ class Policy:
     daily_share: float = 1.0
     daily_is_a_wall: bool = False
     linger: timedelta = timedelta(seconds=30)
+    crowded_at: float = 0.8
+    crowded_pause: timedelta = timedelta(seconds=2)
     settles_within: timedelta | None = None
-    reached: Callable[[str], None] = field(default=_nowhere)
+    reached: Callable[[Point], None] = field(default=_nowhere)
 
     def __post_init__(self) -> None:
         if self.lease < self.push_deadline * 1.5:

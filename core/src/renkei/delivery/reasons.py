@@ -18,9 +18,12 @@ from renkei.spec import (
 
 SENTENCES: dict[str, Text] = {
     "key_taken": Text(
-        ja="連携キーがほかのレコードですでに使われています。連携先のレコードを確認し、不要なら削除してから再送してください。",
-        en="Another record already holds this delivery key. Look at that record; if it is not wanted, delete it, "
-        "then replay.",
+        ja="連携キーがほかのレコードですでに使われています。データベースをバックアップから復元した場合は、復元前に登録された"
+        "同じ行動のレコードです。運用担当者が renkei restored を実行すると解決します。そうでない場合は、連携先の"
+        "レコードを確認し、不要なら削除してから再送してください。",
+        en="Another record already holds this delivery key. If the database was restored from a backup, it is this "
+        "action's own record, stored before: 'renkei restored' puts that right. If not, look at that record; if it is "
+        "not wanted, delete it, then replay.",
     ),
     "outcome_unknown": Text(
         ja="送信の途中で応答が途切れたため、登録されたかどうか分かりません。連携先で確認し、"
@@ -37,8 +40,19 @@ SENTENCES: dict[str, Text] = {
         en="Waiting until the outcome of the last attempt has settled; it is sent again by itself.",
     ),
     "refused_after_unknown": Text(
-        ja="以前の送信の結果が分からないまま、再送が拒否されました。連携先にレコードがあるか確認してください。",
-        en="An earlier attempt has an unknown outcome, and a later one was refused. Look whether the record is there.",
+        ja="以前の送信の結果が分からないまま、再送が拒否されました。連携先にレコードがあるか、連携キー"
+        "（renkei why で表示）などで確認してください。重複を禁止した項目がほかにもあると、登録済みのこのレコード自身が"
+        "拒否の原因になることがあります。",
+        en="An earlier attempt has an unknown outcome, and a later one was refused. Look whether the record is there, "
+        "by its delivery key ('renkei why' shows it): where a second field must be unique too, that very record may be "
+        "why the later one was refused.",
+    ),
+    "restored": Text(
+        ja="データベースがバックアップから復元されました。その間に登録された可能性があります。待機中のものは連携キーで"
+        "確かめながら自動で再送します。「要確認」のものは連携先で確認し、「登録済み」か「もう一度送る」を選んでください。",
+        en="The database was restored from a backup, and this may have been stored in the meantime. What waits is sent "
+        "again by itself under its delivery key; what is doubtful, look for in the CRM, then settle it (it is there) "
+        "or replay it (send again).",
     ),
     "schema_drift": Text(
         ja="連携先の項目が変更されました。マッピングを直すか、連携先を元に戻してください。",
@@ -153,8 +167,13 @@ _BY_CLASS: tuple[tuple[type[BackendError], Text], ...] = (
 )
 
 
-def explain(manifest: Manifest | None, code: str, error: BackendError | None = None) -> dict[str, str]:
-    """The sentence for an admin: the plugin's own for that code, else core's, else one for the class of error."""
+def explain(
+    manifest: Manifest | None, code: str, error: BackendError | None = None, *, link: str | None = None
+) -> dict[str, str]:
+    """The sentence for an admin: the plugin's own for that code, else core's, else one for the class of error.
+
+    Behind it stands where it is put right: *link*, or that of *error*.
+    """
     text = manifest.sentences.get(code) if manifest is not None else None
     text = text or SENTENCES.get(code)
     if text is None and error is not None:
@@ -164,7 +183,14 @@ def explain(manifest: Manifest | None, code: str, error: BackendError | None = N
             ja=f"連携先がこのレコードを受け付けませんでした（{code}）。",
             en=f"The backend refused this record ({code}).",
         )
-    return {"ja": text.ja, "en": text.en}
+    return _with_link({"ja": text.ja, "en": text.en}, link or getattr(error, "remedy_link", None))
+
+
+def _with_link(text: dict[str, str], link: str | None) -> dict[str, str]:
+    """The sentence and where to go. People click on it, so it is a web address or is left out."""
+    if link is None or not link.startswith(("https://", "http://")) or any(character.isspace() for character in link):
+        return text
+    return {"ja": f"{text['ja']} 設定する画面: {link}", "en": f"{text['en']} The page for it: {link}"}
 
 
 def refused_at_the_door(manifest: Manifest, error: BackendError) -> dict[str, str]:
@@ -178,11 +204,13 @@ def refused_at_the_door(manifest: Manifest, error: BackendError) -> dict[str, st
     return words
 
 
-def rejection(manifest: Manifest | None, code: str, field: str | None, words: str) -> dict[str, str]:
-    """Why one record was refused: the sentence, the field, and the backend's own words behind it."""
+def rejection(
+    manifest: Manifest | None, code: str, field: str | None, words: str, *, link: str | None = None
+) -> dict[str, str]:
+    """Why one record was refused: the sentence, the field, the backend's own words, and where it is put right."""
     text = explain(manifest, code)
     if field:
         text = {"ja": f"「{field}」: {text['ja']}", "en": f"{field!r}: {text['en']}"}
     if words and words not in text["ja"] and words not in text["en"]:
         text = {language: f"{sentence} [{words}]" for language, sentence in text.items()}
-    return text
+    return _with_link(text, link)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
+from renkei.delivery.points import Point
 from renkei.delivery.stored import settings_of
 from renkei.plugins import Backend, Call
 from renkei.spec import (
@@ -46,7 +47,15 @@ class Session:
     """
 
     def __init__(
-        self, store: Store, backend: Backend, connection_id: int, *, clock: Clock, deadline: timedelta, files: OpenFile
+        self,
+        store: Store,
+        backend: Backend,
+        connection_id: int,
+        *,
+        clock: Clock,
+        deadline: timedelta,
+        files: OpenFile,
+        reached: Callable[[Point], None] = lambda _point: None,
     ) -> None:
         self._store = store
         self.backend = backend
@@ -54,6 +63,7 @@ class Session:
         self._clock = clock
         self._deadline = deadline
         self._files = files
+        self._reached = reached
         self.requests = 0
         self._load()
 
@@ -84,13 +94,13 @@ class Session:
 
     def authenticate(self, target: str | None = None) -> Account:
         """Prove the settings; credentials that come back are stored before anything uses them."""
-        call = self.call()
+        seen, call = self.number, self.call()
         try:
             account = self.backend.authenticate(call, AuthenticateRequest(target=target))
         finally:
             self.requests += call.wire.requests
         if account.credentials is not None:
-            self._store_credentials(account.credentials)
+            self._store_credentials(account.credentials, seen)
         return account
 
     def discover(self, target: str, options: Settings) -> TargetSchema:
@@ -137,20 +147,22 @@ class Session:
             return True
         if self.credentials is None or not self.backend.manifest.supports("refresh"):
             return False
-        now = self._clock.now()
+        now, seen = self._clock.now(), self.number
         won = self._store.write(
             lambda connection: connections.begin_refresh(
-                connection, self.connection_id, seen=self.number, now=now, within=self._deadline * 2
+                connection, self.connection_id, seen=seen, now=now, within=self._deadline * 2
             )
         )
         if not won:
             return self._wait_for_newer()
+        self._reached("refresh_begun")
         try:
             fresh = self._once(lambda call: self.backend.refresh(call, RefreshRequest()))
         except BaseException:
             self._store.write(lambda connection: connections.end_refresh(connection, self.connection_id))
             raise
-        self._store_credentials(fresh)
+        self._reached("refreshed")
+        self._store_credentials(fresh, seen)
         return True
 
     def _newer_came(self) -> bool:
@@ -169,7 +181,7 @@ class Session:
             time.sleep(0.05)
         raise Unavailable("refresh_pending", "another worker is renewing the credentials and has not finished")
 
-    def _store_credentials(self, fresh: Credentials) -> None:
+    def _store_credentials(self, fresh: Credentials, seen: int) -> None:
         self._store.write(
             lambda connection: connections.store_credentials(
                 connection,
@@ -177,8 +189,10 @@ class Session:
                 self.connection_id,
                 credentials=dump_credentials(fresh) or {},
                 expires_at=fresh.expires_at,
+                seen=seen,
             )
         )
+        self._reached("credentials_stored")
         self._load()
 
 

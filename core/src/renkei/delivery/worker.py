@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from renkei.delivery import machine
+from renkei.delivery.holding import HoldOffs
 from renkei.delivery.lane import Surroundings
 from renkei.delivery.lane_run import LaneRun
 from renkei.delivery.policy import Policy
@@ -48,6 +49,7 @@ class Worker:
         entitled: Callable[[str, str], bool],
         files: Callable[[str], OpenFile],
         settled: Callable[[int], None] | None = None,
+        holds: HoldOffs | None = None,
     ) -> None:
         self.name = machine.owner()
         self._store = store
@@ -73,6 +75,7 @@ class Worker:
             files=files,
             stopping=self._stop.is_set,
             settled=settled or (lambda _count: None),
+            holds=holds or HoldOffs(),
         )
 
     def start(self) -> None:
@@ -236,6 +239,7 @@ class Worker:
             gone = [row for row in lanes.held(connection, now) if row.owner and machine.is_gone(row.owner)]
         for row in gone:
             self._store.write(partial(lanes.revoke, lane_id=row.id, fence=row.fence, now=now))
+            self._policy.reached("freed")
             log.warning("a worker has gone; its lane is free", extra={"event": "lane.freed", "lane": row.id})
 
     def _keep_alive(self) -> None:

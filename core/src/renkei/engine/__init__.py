@@ -2,6 +2,7 @@
 
 from renkei.delivery import Policy, PolicyError
 from renkei.engine.connections import Connection, Look, Refused
+from renkei.engine.doubts import Doubtful, LookFor
 from renkei.engine.errors import (
     AnotherAccount,
     Declined,
@@ -17,6 +18,8 @@ from renkei.engine.integrations import Integration, Rehearsed
 from renkei.engine.questions import Event, Health, Status, Story
 from renkei.engine.recording import Refusal
 from renkei.engine.renkei import Renkei
+from renkei.engine.restoring import Restored
+from renkei.engine.words import RESEND_WARNING
 from renkei.mapping import EnvelopeError
 from renkei.plugins import BackendNotReady
 from renkei.spec import RenkeiError, SettingsError
@@ -25,10 +28,12 @@ from renkei.store.intake import Receipt
 from renkei.store.ledger import Ledger
 
 __all__ = [
+    "RESEND_WARNING",
     "AnotherAccount",
     "BackendNotReady",
     "Connection",
     "Declined",
+    "Doubtful",
     "EnvelopeError",
     "Event",
     "Health",
@@ -39,6 +44,7 @@ __all__ = [
     "IntegrationExists",
     "Ledger",
     "Look",
+    "LookFor",
     "NameTaken",
     "NotAllowed",
     "NotFound",
@@ -51,6 +57,7 @@ __all__ = [
     "Rehearsed",
     "Renkei",
     "RenkeiError",
+    "Restored",
     "SettingsError",
     "Status",
     "StoreTooNew",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,7 @@ from renkei.spec import (
     Settings,
     Target,
     TargetSchema,
+    Text,
 )
 from renkei.store import connections, lanes
 
@@ -38,6 +39,7 @@ class Connection:
         settings: what the admin typed, without secrets.
         account: label of the account that the settings were proven for.
         permissions: name → granted, missing or unknown, as last told.
+        permission_labels, permission_notes: what an admin reads of them, where the backend's plugin says more.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Connection:
     targets: tuple[Target, ...]
     created_at: datetime
     tested_at: datetime
+    permission_labels: dict[str, Text] = field(default_factory=dict)
+    permission_notes: dict[str, Text] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,15 +380,19 @@ def _open_lanes(connection: sa.Connection, connection_id: int, now: datetime) ->
 
 
 def _shown(row: Any) -> Connection:
+    told = row.account["permissions"]
     return Connection(
         name=row.name,
         backend=row.backend,
         account=row.account_label,
         settings=row.settings,
-        permissions={item["name"]: item["state"] for item in row.account["permissions"]},
+        permissions={item["name"]: item["state"] for item in told},
         targets=tuple(Target.model_validate(item) for item in row.account["targets"]),
         created_at=row.created_at,
         tested_at=row.tested_at,
+        permission_labels={item["name"]: Text.model_validate(item["label"]) for item in told},
+        # Those stored before notes came have none.
+        permission_notes={item["name"]: Text.model_validate(item["note"]) for item in told if item.get("note")},
     )
 
 

@@ -52,7 +52,8 @@ class Integration:
         lane: `open`, `waiting` or `blocked`, with the reason in both languages and a time where it has one.
         mapping: target field code → where its value comes from, in one short text.
         confirmed: whether a first record got through; until then the overview waits for the first sync.
-        key_field: the unique field that takes the delivery key; None: unknown outcomes will be doubtful.
+        key_field: the unique field that takes the delivery key; None: see *unknown_outcome*.
+        unknown_outcome: what becomes of unknown outcomes without a key field: `doubtful` or `resend`.
         warnings: what `check` warned of.
     """
 
@@ -76,6 +77,7 @@ class Integration:
     waiting: int
     created_at: datetime
     warnings: tuple[Problem, ...] = ()
+    unknown_outcome: str = "doubtful"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -519,6 +521,7 @@ def _shown(row: Any, waiting: int, warnings: tuple[Problem, ...]) -> Integration
         waiting=waiting,
         created_at=row.created_at,
         warnings=warnings,
+        unknown_outcome=row.unknown_outcome,
     )
 
 

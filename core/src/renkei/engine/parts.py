@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from renkei.delivery import OpenFile, Policy, Session
+from renkei.delivery.holding import HoldOffs
 from renkei.engine.errors import NotAllowed, NotFound
 from renkei.engine.host import Host
 from renkei.mapping.action import ID_LIMIT
@@ -27,6 +28,7 @@ class Parts:
     host: Host
     policy: Policy
     clock: Clock
+    holds: HoldOffs = field(default_factory=HoldOffs)
 
     def now(self) -> datetime:
         """The instant."""

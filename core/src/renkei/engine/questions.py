@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from renkei.delivery.reasons import explain
 from renkei.engine.errors import NotFound
 from renkei.engine.parts import Parts, is_possible_id, named_places
 from renkei.engine.words import STATES, excluded
@@ -64,7 +65,12 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """Everything known about one action."""
+    """Everything known about one action.
+
+    Attributes:
+        unknown_outcome: what its integration does where an outcome stays unknown and no unique key can tell: `doubtful`
+            or `resend`. None where a key tells.
+    """
 
     inbox: str
     status: Status
@@ -79,6 +85,7 @@ class Story:
     may_have_been_written: bool
     events: tuple[Event, ...]
     drift: tuple[Text, ...]
+    unknown_outcome: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +165,8 @@ class Questions:
         if row is not None:
             events = tuple(_event(line, taken.action_id) for line in history.attempts_of(connection, row.id))
             drift = _drift_over(connection, row)
+        revision = integrations.revision(connection, row.revision_id) if row is not None else None
+        unkeyed = revision is not None and not revision.key_unique
         return Story(
             inbox=taken.inbox,
             status=self._status(connection, tenant, taken.inbox, taken.action_id),
@@ -167,11 +176,12 @@ class Questions:
             recorded_at=taken.recorded_at,
             note=taken.note,
             delivery_key=row.key if row is not None else None,
-            revision=integrations.revision(connection, row.revision_id).number if row is not None else None,
+            revision=revision.number if revision is not None else None,
             attempts=row.attempt if row is not None else 0,
             may_have_been_written=bool(row.maybe_written) if row is not None else False,
             events=events,
             drift=drift,
+            unknown_outcome=row.unknown_outcome if row is not None and unkeyed else None,
         )
 
     def log(self, tenant: str, inbox: str, most: int) -> list[Event]:
@@ -229,7 +239,9 @@ class Questions:
 
 
 def _status_of(action_id: str, row: Any) -> Status:
-    text = Text(**{k: row.reason[k] for k in ("ja", "en")}) if row.reason else STATES.get(row.state)
+    # A delivery that was taken in after a restored backup has its code from the first, and no reason written out.
+    reason = row.reason or (explain(None, "restored") if row.code == "restored" else None)
+    text = Text(**{k: reason[k] for k in ("ja", "en")}) if reason else STATES.get(row.state)
     until, code = None, row.code
     if row.state == "waiting":
         until = row.due_at if row.maybe_written else None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
+import sys
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +18,12 @@ from renkei.store import intake, integrations
 from renkei.store.database import translated
 from renkei.store.installation import delivery_key
 from renkei.store.intake import Offer, Receipt
+from renkei.store.writer import GROUP_SIZE, Pending
 
 # Revisions never change, so that the triggers of one may be kept as long as memory is not an issue.
 _TRIGGERS_KEPT = 10_000
+# `record_many` keeps the writer busy with whole groups, and no more than this in memory.
+_AHEAD = 2 * GROUP_SIZE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,33 +52,50 @@ class Recorder:
         offer = self._offer(tenant, inbox, action)
         if connection is not None:
             return self._within(connection, offer)
-        with translated():
-            receipt = self._submit(offer).result()
+        receipt = self._parts.store.result(self._submit(offer))
         self._wake_for(receipt)
         return receipt
 
     async def arecord(self, tenant: str, inbox: str, action: Mapping[str, Any]) -> Receipt:
         """See `Renkei.arecord`."""
         offer = self._offer(tenant, inbox, action)
-        with translated():
-            receipt = await asyncio.wrap_future(self._submit(offer))
+        receipt = await self._parts.store.aresult(self._submit(offer), sys._getframe())
         self._wake_for(receipt)
         return receipt
 
     def record_many(self, tenant: str, inbox: str, actions: Iterable[Mapping[str, Any]]) -> list[Receipt | Refusal]:
         """See `Renkei.record_many`."""
-        pending: list[Future[Receipt] | Refusal] = []
-        for position, action in enumerate(actions):
-            try:
-                pending.append(self._submit(self._offer(tenant, inbox, action)))
-            except EnvelopeError as error:
-                pending.append(Refusal(position=position, error=error))
-        with translated():
-            receipts = [item if isinstance(item, Refusal) else item.result() for item in pending]
-        for receipt in receipts:
-            if isinstance(receipt, Receipt):
-                self._wake_for(receipt)
-        return receipts
+        results: list[Receipt | Refusal] = []
+        queued: deque[Pending[Receipt] | Refusal] = deque()
+        try:
+            for position, action in enumerate(actions):
+                # Not all at once: what a host streams from a file need not fit into memory.
+                if len(queued) >= _AHEAD:
+                    results.append(self._result(queued.popleft()))
+                queued.append(self._submit_or_refuse(tenant, inbox, position, action))
+            while queued:
+                results.append(self._result(queued.popleft()))
+        finally:
+            # After an error, what has not been begun is taken back: the caller will bring it again.
+            for left in queued:
+                if not isinstance(left, Refusal):
+                    left.cancel()
+        return results
+
+    def _submit_or_refuse(
+        self, tenant: str, inbox: str, position: int, action: Mapping[str, Any]
+    ) -> Pending[Receipt] | Refusal:
+        try:
+            return self._submit(self._offer(tenant, inbox, action))
+        except EnvelopeError as error:
+            return Refusal(position=position, error=error)
+
+    def _result(self, queued: Pending[Receipt] | Refusal) -> Receipt | Refusal:
+        if isinstance(queued, Refusal):
+            return queued
+        receipt = self._parts.store.result(queued)
+        self._wake_for(receipt)
+        return receipt
 
     def _offer(self, tenant: str, inbox: str, raw: Mapping[str, Any]) -> Offer:
         _envelope_name("tenant", tenant)
@@ -99,7 +118,7 @@ class Recorder:
     def _source(self, tenant: str, inbox: str) -> SourceSchema:
         return self._parts.host.source_fields(tenant, inbox)
 
-    def _submit(self, offer: Offer) -> Future[Receipt]:
+    def _submit(self, offer: Offer) -> Pending[Receipt]:
         # The moment is taken inside the transaction: transaction order decides, and `recorded_at` follows it.
         return self._parts.store.submit(lambda connection: intake.take_in(connection, offer, self._parts.now()))
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, Self
@@ -15,30 +14,21 @@ import sqlalchemy as sa
 
 from renkei.delivery import Policy, Worker
 from renkei.engine.borrowed import HostConnection
+from renkei.engine.clocks import clock_of
 from renkei.engine.connections import Connections
+from renkei.engine.doubts import Doubtful, Doubts, UnknownOutcome
 from renkei.engine.host import Helpdesk, Host
 from renkei.engine.integrations import Integrations
 from renkei.engine.parts import Parts
 from renkei.engine.questions import Event, Health, Questions, Status, Story
 from renkei.engine.recording import Recorder, Refusal
 from renkei.engine.repair import Repair
+from renkei.engine.restoring import Restored, Restoring
 from renkei.plugins import BackendState, Registry, WrapTransport
 from renkei.spec import Clock
 from renkei.store import Store, connections, installation
 from renkei.store.intake import Receipt
 from renkei.store.ledger import Ledger
-
-
-class SystemClock:
-    """The machine's clocks."""
-
-    def now(self) -> datetime:
-        """The instant, aware, UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds that never jump."""
-        return time.monotonic()
 
 
 class Renkei:
@@ -79,8 +69,10 @@ class Renkei:
         transport: WrapTransport | None = None,
         clock: Clock | None = None,
     ) -> None:
+        policy = policy or Policy()
+        store = Store(database_url, keys, policy.reached)
         self._parts = Parts(
-            store=Store(database_url, keys),
+            store=store,
             registry=Registry(
                 disabled=disabled,
                 strict=strict,
@@ -92,12 +84,14 @@ class Renkei:
                 clock=clock,
             ),
             host=host or Helpdesk(),
-            policy=policy or Policy(),
-            clock=clock or SystemClock(),
+            policy=policy,
+            clock=clock or clock_of(store),
         )
         self._recorder = Recorder(self._parts, self._wake)
         self._questions = Questions(self._parts)
         self._repair = Repair(self._parts)
+        self._doubts = Doubts(self._parts)
+        self._restoring = Restoring(self._parts)
         self._lock = threading.Lock()
         self._worker: tuple[int, Worker] | None = None
         self._passing: set[Worker] = set()
@@ -123,12 +117,13 @@ class Renkei:
             tenant, inbox: the host's names.
             action: nested or flat, see `renkei.mapping.read_action`.
             connection: write inside this transaction of the host's, on the same database: durable when the host
-                commits, and gone when it rolls back. An SQLAlchemy Connection or Session, or a plain connection of
-                sqlite3 or psycopg.
+                commits, and gone when it rolls back. An SQLAlchemy Connection or Session, Django's connection, or a
+                plain connection of sqlite3 or psycopg.
 
         Raises:
             EnvelopeError: no tenant, inbox, id, or time with zone. Never for what the action holds.
-            StoreUnavailable: the database refused; nothing was stored.
+            StoreUnavailable: the database refused, or this thread holds a write transaction on it that was not given
+                and would wait for itself; nothing was stored.
         """
         return self._recorder.record(tenant, inbox, action, connection)
 
@@ -177,6 +172,10 @@ class Renkei:
         """Every plugin found, with its load state and the reason where it is not ready."""
         return self._parts.registry.states()
 
+    def doubtful(self, tenant: str, inbox: str, *, most: int = 100) -> list[Doubtful]:
+        """Deliveries that only a person can settle, oldest first, each with what to look for in the CRM."""
+        return self._doubts.listed(tenant, inbox, most)
+
     # -- mending ------------------------------------------------------------------------------------------------
 
     def settle(self, tenant: str, actor: str, inbox: str, action_id: str, *, remote_id: str | None = None) -> None:
@@ -196,6 +195,18 @@ class Renkei:
         done = self._repair.replay(tenant, actor, inbox, action_ids, under)
         self._wake()
         return done
+
+    def on_unknown_outcome(self, tenant: str, actor: str, inbox: str, do: UnknownOutcome) -> None:
+        """Choose what becomes of unknown outcomes of this inbox where no unique field takes the delivery key.
+
+        Args:
+            do: `doubtful`, the default: left to a person. `resend`: sent again once `settles_within` has passed;
+                most of them are stored already and double. Show `RESEND_WARNING` to whoever chooses it.
+
+        Raises:
+            NotAllowed, NotFound.
+        """
+        self._doubts.choose(tenant, actor, inbox, do)
 
     def cancel(self, tenant: str, actor: str, inbox: str, action_ids: Sequence[str]) -> int:
         """Give up deliveries that wait, were rejected or are doubtful; returns how many."""
@@ -246,6 +257,26 @@ class Renkei:
         finally:
             self._passing.discard(worker)
 
+    def restored(self, actor: str, *, backup_of: datetime, at: datetime | None = None) -> Restored:
+        """The database was put back from a backup: what the one that is gone may have delivered counts as unknown.
+
+        For operators, before any worker is started and before the host offers its actions again. What waits is sent
+        again under its unique key, so that what is there already counts as delivered; without one it is doubtful,
+        and never sent by itself. The same goes for actions from before *at* that are offered from now on. Each
+        tenant's audit trail has a line of it. Saying it once more, or late, does no harm.
+
+        Args:
+            actor: the operator.
+            backup_of: when the backup was taken.
+            at: when it was put back; now, if left out.
+
+        Raises:
+            NotPossible: a time without a zone, or not in this order.
+        """
+        done = self._restoring.restored(actor, backup_of, at)
+        self._wake()
+        return done
+
     def reseal(self) -> int:
         """Seal every secret with the current key; returns how many connections changed. Older keys may go then."""
         store = self._parts.store
@@ -277,6 +308,7 @@ class Renkei:
             entitled=self._parts.host.is_entitled,
             files=self._parts.files,
             settled=settled,
+            holds=self._parts.holds,
         )
 
     def _wake(self) -> None:

@@ -120,8 +120,11 @@ class Repair:
                 en=f"Action {row.action_id!r} is {row.state}; replay what was rejected or is doubtful.",
             )
         if row.state == "doubtful" and row.sent_at is not None:
+            parts = self._parts
             clear_at = row.sent_at + self._settles_within(writing, row.lane_id)
-            if self._parts.now() < clear_at:
+            # A wall clock that was put forward makes no time pass, where this process itself has sent.
+            clear_at = max(clear_at, parts.now() + parts.holds.rest(row.id, parts.clock.monotonic()))
+            if parts.now() < clear_at:
                 when = clear_at.isoformat(timespec="seconds")
                 raise NotPossible(
                     ja=f"行動「{row.action_id}」はまだ処理中かもしれません。{when} 以降に再送できます。",

@@ -107,11 +107,18 @@ def store_credentials(
     *,
     credentials: Mapping[str, Any],
     expires_at: datetime | None,
+    seen: int | None = None,
 ) -> int:
-    """Seal fresh credentials, end the refresh, and return their number."""
+    """Seal fresh credentials, end the refresh, and return the number of those that are in force.
+
+    Args:
+        seen: number of those that they replace. Where others have come meanwhile, these are older and are dropped:
+            whoever brings them was frozen, and its refresh had run out.
+    """
+    known = connections.c.credentials_number == seen if seen is not None else sa.true()
     connection.execute(
         connections.update()
-        .where(connections.c.id == number)
+        .where(connections.c.id == number, known)
         .values(
             sealed_credentials=_sealed(vault, credentials, f"connections:{number}:credentials"),
             credentials_number=connections.c.credentials_number + 1,

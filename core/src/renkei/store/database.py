@@ -8,59 +8,33 @@ says `with_for_update`, which SQLite's compiler leaves out.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import os
-import sqlite3
+import sys
 import threading
 import time
+import types
 import weakref
-from collections.abc import Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
-from renkei.store import schema
+from renkei.store import forks, lending, schema, sqlite_file
 from renkei.store.errors import StoreUnavailable
-from renkei.store.writer import Job, T, Writer
+from renkei.store.forks import Gate
+from renkei.store.lending import Lending
+from renkei.store.lock_watch import LockWatch, pauses
+from renkei.store.writer import Job, Moment, Pending, T, Writer, nowhere
 
-# How long a writer waits for another process. A host that meets this bound has outgrown SQLite.
-BUSY_TIMEOUT_SECONDS = 60
-
-
-_FORK_WAIT_SECONDS = 5.0
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
-_held_for_fork: list[threading.Lock] = []
 
-
-def _before_fork() -> None:
-    """Let writers finish first.
-
-    SQLite keeps a note per process and file of who holds the write lock. A child that is born while a thread of its
-    parent writes inherits the note, and for it the database would be locked for ever.
-    """
-    for database in tuple(_databases):
-        writer = database._writer
-        if writer is not None and writer.busy.acquire(timeout=_FORK_WAIT_SECONDS):
-            _held_for_fork.append(writer.busy)
-
-
-def _after_fork_in_parent() -> None:
-    while _held_for_fork:
-        _held_for_fork.pop().release()
-
-
-def _after_fork_in_child() -> None:
-    _held_for_fork.clear()
-    for database in tuple(_databases):
-        # Whoever held it is not in this process.
-        database._lock = threading.Lock()
-
-
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+log = logging.getLogger("renkei.store")
 
 
 class Database:
@@ -68,15 +42,22 @@ class Database:
 
     Args:
         url: `sqlite:///renkei.db` or `postgresql+psycopg://…`. A plain path is taken as SQLite.
+        reached: called around each commit, for tests that stop the process there.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, reached: Callable[[Moment], None] = nowhere) -> None:
         self.url = _parse(url)
+        self._reached = reached
         self._lock = threading.Lock()
         self._pid: int | None = None
         self._engine: sa.Engine | None = None
         self._writer: Writer | None = None
+        self.gate = Gate()
+        self.lending = Lending()
+        self._writes_as: int | None = None
+        self._watch = LockWatch(self.path or Path(), self._is_written_by_us) if self.is_sqlite else None
         _databases.add(self)
+        forks.expect(self)
 
     @property
     def is_sqlite(self) -> bool:
@@ -88,21 +69,100 @@ class Database:
         """The SQLite file."""
         return Path(self.url.database) if self.is_sqlite and self.url.database else None
 
-    def submit(self, job: Job[T]) -> Future[T]:
-        """Queue a write; the future is done after its commit."""
+    def busy(self) -> threading.Lock | None:
+        """What its writer holds while it is in a transaction."""
+        return self._writer.busy if self._writer is not None else None
+
+    def begin_anew(self) -> None:
+        """In a child after a fork: whoever held the lock is not in this process."""
+        self._lock = threading.Lock()
+
+    def submit(self, job: Job[T]) -> Pending[T]:
+        """Queue a write; see `result`. What nobody waits for is done all the same."""
         while True:
-            future = self._open()[1].submit(job)
-            if future is not None:
-                return future
+            if sys.is_finalizing():
+                raise StoreUnavailable("Cannot use the database: this process is ending. Nothing was stored.")
+            pending = self._open()[1].submit(job)
+            if pending is not None:
+                return pending
 
     def write(self, job: Job[T]) -> T:
         """Run *job* in a write transaction and return its result after the commit.
 
         Raises:
-            StoreUnavailable: the database refused (read-only, full, locked for over a minute); nothing was stored.
+            StoreUnavailable: the database refused (read-only, full, locked for over a minute), or this thread holds a
+                write transaction on it and would wait for itself; nothing was stored.
         """
+        return self.result(self.submit(job))
+
+    def result(self, pending: Pending[T]) -> T:
+        """Wait for a job's commit and return its result.
+
+        Raises:
+            StoreUnavailable: as for `write`.
+        """
+        began = time.monotonic()
         with translated():
-            return self.submit(job).result()
+            for pause in pauses():
+                try:
+                    return pending.result(pause)
+                except TimeoutError:
+                    if pending.done():
+                        raise
+                self._give_up_if_in_vain(pending, began)
+        raise AssertionError("unreachable: there is always another pause")
+
+    async def aresult(self, pending: Pending[T], task: types.FrameType) -> T:
+        """`result` for a coroutine; the event loop is free meanwhile.
+
+        Args:
+            task: the coroutine's frame. What another task holds will be let go, as the loop goes on.
+        """
+        began = time.monotonic()
+        answer = asyncio.wrap_future(pending)
+        with translated():
+            for pause in pauses():
+                try:
+                    await asyncio.wait((answer,), timeout=pause)
+                except asyncio.CancelledError:
+                    answer.cancel()  # `wait` alone would leave it queued
+                    raise
+                if answer.done():
+                    return answer.result()
+                self._give_up_if_in_vain(pending, began, task)
+        raise AssertionError("unreachable: there is always another pause")
+
+    def _give_up_if_in_vain(self, pending: Pending[Any], began: float, task: types.FrameType | None = None) -> None:
+        since = pending.writer.begins_since
+        if not pending.writer.is_alive or sys.is_finalizing():
+            if not pending.done():
+                pending.cancel()
+                raise _unanswered()
+        elif _is_an_engines_thread():
+            return
+        elif self._watch is None:
+            self._give_up_if_lent(pending, in_task=task is not None)
+        elif since is not None:
+            problem = self._watch.complaint(began, since, task)
+            # Where it cannot be taken back, the transaction has begun after all.
+            if problem is not None and pending.cancel():
+                raise problem
+
+    def _give_up_if_lent(self, pending: Pending[Any], *, in_task: bool) -> None:
+        lent, writer = self.lending.lent_here(in_task=in_task), self._writes_as
+        if not lent or writer is None:
+            return
+        with self.read() as connection:
+            if lending.is_blocked_by(connection, writer, lent) and pending.take_back():
+                lending.interrupt(connection, writer)
+                raise lending.waits_for_itself()
+
+    def _is_written_by_us(self) -> bool:
+        return any(
+            other._writer is not None and other._writer.is_inside
+            for other in tuple(_databases)
+            if other.path is not None and self.path is not None and _same(other.path, self.path)
+        )
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -111,7 +171,7 @@ class Database:
         if not self.is_sqlite:
             # PostgreSQL's default takes a snapshot for each statement, and a ledger would not add up.
             engine = engine.execution_options(isolation_level="REPEATABLE READ")
-        with translated(), engine.connect() as connection:
+        with translated(), self.gate.passed(), engine.connect() as connection:
             yield connection
 
     def close(self) -> None:
@@ -126,7 +186,7 @@ class Database:
 
     def _open(self) -> tuple[sa.Engine, Writer]:
         engine, writer = self._engine, self._writer
-        if self._pid == os.getpid() and engine is not None and writer is not None:
+        if self._pid == os.getpid() and engine is not None and writer is not None and writer.is_alive:
             return engine, writer
         with self._lock:
             if self._pid != os.getpid():
@@ -137,18 +197,60 @@ class Database:
                 self._pid = os.getpid()
             assert self._engine is not None
             assert self._writer is not None
+            if not self._writer.is_alive:
+                # Nothing of ours ends it; something from outside has.
+                log.error("the writer's thread has ended; another begins", extra={"event": "store.writer_ended"})
+                self._writer = self._new_writer(self._engine)
             return self._engine, self._writer
 
     def _start(self) -> tuple[sa.Engine, Writer]:
         with translated():
-            engine = _engine(self.url)
+            engine = _engine(self.url, self._watch)
             try:
-                with _begin(engine) as connection:
-                    schema.migrate(connection)
+                with self.gate.passed():
+                    self._bring_up_to_date(engine)
             except BaseException:
                 engine.dispose()
                 raise
-        return engine, Writer(lambda: _begin(engine))
+        return engine, self._new_writer(engine)
+
+    def _bring_up_to_date(self, engine: sa.Engine) -> None:
+        with engine.connect() as connection:
+            # Where nothing is to be done, the write lock is not asked for: the host may hold it, and pass it to us.
+            if schema.is_up_to_date(connection):
+                return
+        with _begin(engine, waits="caller") as connection:
+            schema.migrate(connection)
+
+    def _new_writer(self, engine: sa.Engine) -> Writer:
+        return Writer(lambda: self._begin_to_write(engine), self._reached)
+
+    @contextlib.contextmanager
+    def _begin_to_write(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        with _begin(engine, waits="writer") as connection:
+            self._writes_as = None if self.is_sqlite else lending.backend_of(connection)
+            yield connection
+
+
+def _same(one: Path, other: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return one == other or one.samefile(other)
+    return False
+
+
+def _is_an_engines_thread() -> bool:
+    """Whether no host's transaction can be this thread's.
+
+    They wait as long as SQLite does: an outcome that cannot be written down becomes doubtful.
+    """
+    return threading.current_thread().name.startswith("renkei-")
+
+
+def _unanswered() -> StoreUnavailable:
+    return StoreUnavailable(
+        "Cannot use the database: the thread that writes in this process has ended, or the process is ending. "
+        "It is not certain that this was stored; bring it again: a repeat does no harm."
+    )
 
 
 @contextlib.contextmanager
@@ -178,13 +280,8 @@ def _explain(error: DBAPIError) -> StoreUnavailable | None:
         ("unable to open", "the database file cannot be opened; check that its folder exists and is writable"),
         ("not a database", "the file is not a database of renkei's, or it is damaged; restore a backup"),
         ("malformed", "the database file is damaged; restore a backup"),
-        (
-            "locked",
-            (
-                "another process has held the database for over a minute; look for one that hangs. If this very "
-                "process holds a write transaction on it, pass that connection: record(..., connection=...)"
-            ),
-        ),
+        ("locked", "another process has held the database for over a minute; look for one that hangs"),
+        ("lock timeout", "another transaction has held its rows for over a minute; look for one that hangs"),
         ("connection", "the database server cannot be reached or ended the connection; look whether it runs"),
     ):
         if sign in text:
@@ -207,62 +304,22 @@ def _parse(url: str) -> sa.URL:
     return parsed
 
 
-def _engine(url: sa.URL) -> sa.Engine:
-    if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
-    if not url.database or url.database == ":memory:":
-        raise StoreUnavailable("an SQLite database in memory is lost with the process; give a file")
-    # The pool grows as far as threads read at once; SQLite connections are cheap.
-    # Parameters are hidden everywhere: an error's text must not hold what a customer wrote.
-    engine = sa.create_engine(
-        url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS}, max_overflow=-1, hide_parameters=True
-    )
-    sa.event.listen(engine, "do_connect", lambda *_: _refuse_read_only(url.database))
-    sa.event.listen(engine, "connect", _on_sqlite_connect)
-    sa.event.listen(engine, "begin", _on_sqlite_begin)
+def _engine(url: sa.URL, watch: LockWatch | None) -> sa.Engine:
+    if watch is not None:
+        return sqlite_file.engine_for(url, watch)
+    engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    sa.event.listen(engine, "connect", _on_postgresql_connect)
     return engine
 
 
-def _refuse_read_only(path: str | None) -> None:
-    """Refuse before SQLite opens it: read-only, it leaves -wal and -shm behind that stay read-only ever after."""
-    if path and Path(path).exists() and not os.access(path, os.W_OK):
-        raise StoreUnavailable(
-            "Cannot use the database: the database is read-only; make the file and its folder writable for this user."
-        )
-
-
-def _on_sqlite_connect(connection: sqlite3.Connection, _record: Any) -> None:
-    # The driver must not begin transactions by itself: it would begin them deferred.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    # The busy timeout stands before journal_mode: changing the mode takes a lock that another opener may hold.
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
-    _switch_to_wal(cursor)
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
-
-
-def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
-    """Where several open a new file at once, SQLite refuses the switch without waiting, whatever the timeout."""
-    ends = time.monotonic() + BUSY_TIMEOUT_SECONDS
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > ends:
-                raise
-            time.sleep(0.005)
-        else:
-            return
-
-
-def _on_sqlite_begin(connection: sa.Connection) -> None:
-    write = connection.get_execution_options().get("renkei_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+def _on_postgresql_connect(connection: Any, _record: object) -> None:
+    # As long as SQLite's writers wait. Without a bound, one hanging transaction would hold up all callers for good.
+    connection.execute(f"SET lock_timeout = {int(sqlite_file.BUSY_TIMEOUT_SECONDS * 1000)}")
+    connection.commit()
 
 
 @contextlib.contextmanager
-def _begin(engine: sa.Engine) -> Iterator[sa.Connection]:
-    with engine.connect().execution_options(renkei_write=True) as connection, connection.begin():
+def _begin(engine: sa.Engine, *, waits: Literal["writer", "caller"]) -> Iterator[sa.Connection]:
+    """A write transaction. Callers who wait for it themselves also look for what makes that vain."""
+    with engine.connect().execution_options(renkei_write=waits) as connection, connection.begin():
         yield connection

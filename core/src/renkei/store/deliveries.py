@@ -16,7 +16,14 @@ from renkei.store.tables import LONGEST_WAIT, attempts, deliveries, integrations
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """One delivery whose time has come."""
+    """One delivery whose time has come.
+
+    Attributes:
+        maybe_written: an earlier request may have stored it.
+        sent_at: when the last request left that may have.
+        code: why it waits, where that is more than its turn.
+        resend: its integration has unknown outcomes sent again where no unique key can tell.
+    """
 
     id: int
     integration_id: int
@@ -27,27 +34,42 @@ class Waiting:
     due_at: datetime
     maybe_written: bool
     sent_at: datetime | None
+    code: str | None = None
+    resend: bool = False
 
 
+_rows = sa.select(
+    deliveries.c.id,
+    deliveries.c.integration_id,
+    deliveries.c.revision_id,
+    deliveries.c.key,
+    deliveries.c.payload,
+    deliveries.c.attempt,
+    deliveries.c.due_at,
+    deliveries.c.maybe_written,
+    deliveries.c.sent_at,
+    deliveries.c.code,
+    (integrations.c.unknown_outcome == "resend").label("resend"),
+).join(integrations, integrations.c.id == deliveries.c.integration_id)
+_of_integration = _rows.where(
+    deliveries.c.lane_id == bindparam("lane"),
+    deliveries.c.integration_id == bindparam("integration"),
+    sa.text("deliveries.state = 'waiting'"),
+)
+_in_order = (deliveries.c.due_at, deliveries.c.id)
 _due = (
-    sa.select(
-        deliveries.c.id,
-        deliveries.c.integration_id,
-        deliveries.c.revision_id,
-        deliveries.c.key,
-        deliveries.c.payload,
-        deliveries.c.attempt,
-        deliveries.c.due_at,
-        deliveries.c.maybe_written,
-        deliveries.c.sent_at,
+    _of_integration.where(reached(deliveries.c.due_at, bindparam("now"), bindparam("horizon")))
+    .order_by(*_in_order)
+    .limit(bindparam("most"))
+)
+# What was never sent has nothing to wait for. Only a clock that was put back makes its time lie ahead.
+_ahead_of_the_clock = (
+    _of_integration.where(
+        deliveries.c.due_at > bindparam("now"),
+        deliveries.c.due_at <= bindparam("horizon"),
+        deliveries.c.maybe_written.is_(False),
     )
-    .where(
-        deliveries.c.lane_id == bindparam("lane"),
-        deliveries.c.integration_id == bindparam("integration"),
-        sa.text("deliveries.state = 'waiting'"),
-        reached(deliveries.c.due_at, bindparam("now"), bindparam("horizon")),
-    )
-    .order_by(deliveries.c.due_at, deliveries.c.id)
+    .order_by(*_in_order)
     .limit(bindparam("most"))
 )
 
@@ -63,8 +85,10 @@ def due(connection: sa.Connection, lane_id: int, *, now: datetime, most: int, af
     found: dict[int, list[Waiting]] = {}
     for integration in turn:
         asked = {"lane": lane_id, "integration": integration, "now": now, "horizon": now + LONGEST_WAIT, "most": most}
-        rows = connection.execute(_due, asked)
-        found[integration] = [Waiting(**row) for row in rows.mappings()]
+        rows = list(connection.execute(_due, asked).mappings())
+        if len(rows) < most:
+            rows += connection.execute(_ahead_of_the_clock, {**asked, "most": most - len(rows)}).mappings()
+        found[integration] = [Waiting(**row) for row in rows]
     return _in_turn(list(found.values()), most)
 
 
@@ -166,6 +190,7 @@ class Kept:
         state: `waiting`, `rejected` or `doubtful`.
         maybe_written: whether an earlier request, or this one, may have stored it.
         due_at: when it may be sent again.
+        refused: this request has certainly not stored it, so that the last one that may have is the one before.
     """
 
     id: int
@@ -175,6 +200,7 @@ class Kept:
     code: str | None = None
     field: str | None = None
     reason: dict[str, str] | None = None
+    refused: bool = False
 
 
 _KEPT = {
@@ -186,7 +212,14 @@ _KEPT = {
     "field": bindparam("where"),
     "reason": bindparam("text", type_=deliveries.c.reason.type),
 }
-_keep = _settled.values(_KEPT)
+_keep = _settled.values(
+    {
+        **_KEPT,
+        "sent_at": sa.case(
+            (bindparam("refused", type_=sa.Boolean), deliveries.c.sent_before_at), else_=deliveries.c.sent_at
+        ),
+    }
+)
 
 
 def settle(connection: sa.Connection, lease: Lease, outcomes: Sequence[Delivered | Kept], now: datetime) -> bool:
@@ -209,6 +242,7 @@ def settle(connection: sa.Connection, lease: Lease, outcomes: Sequence[Delivered
             "why": one.code,
             "where": one.field,
             "text": one.reason,
+            "refused": one.refused,
         }
         for one in outcomes
         if isinstance(one, Kept)
@@ -218,23 +252,21 @@ def settle(connection: sa.Connection, lease: Lease, outcomes: Sequence[Delivered
     return held
 
 
-def abandoned(connection: sa.Connection, lease: Lease) -> list[sa.Row[Any]]:
+def abandoned(connection: sa.Connection, lease: Lease) -> list[Waiting]:
     """Rows that an earlier holder of this lane left marked: their outcome is unknown."""
-    query = sa.select(
-        deliveries.c.id, deliveries.c.revision_id, deliveries.c.sent_at, deliveries.c.attempt, deliveries.c.key
-    ).where(
+    query = _rows.where(
         deliveries.c.lane_id == lease.lane_id,
         sa.text("deliveries.state = 'sending'"),
         deliveries.c.fence < lease.fence,
     )
-    return list(connection.execute(query))
+    return [Waiting(**row) for row in connection.execute(query).mappings()]
 
 
 _reject = deliveries.update().where(deliveries.c.id == bindparam("row"), deliveries.c.state == "waiting").values(_KEPT)
 
 
 def keep_unsent(connection: sa.Connection, lease: Lease, outcomes: Sequence[Kept], now: datetime) -> bool:
-    """Settle waiting rows without a push: found wanting while rendering, or left to a person."""
+    """Settle waiting rows without a push: found wanting while rendering, put off, or left to a person."""
     if not still_held(connection, lease):
         return False
     rows = [
@@ -243,7 +275,7 @@ def keep_unsent(connection: sa.Connection, lease: Lease, outcomes: Sequence[Kept
             "to": one.state,
             "maybe": one.maybe_written,
             "due": one.due_at,
-            "now": now,
+            "now": now if one.state != "waiting" else None,
             "why": one.code,
             "where": one.field,
             "text": one.reason,
@@ -266,11 +298,18 @@ def proven_absent(connection: sa.Connection, ids: Sequence[int]) -> bool:
     return True
 
 
-def wait_again(connection: sa.Connection, ids: Sequence[int], now: datetime) -> None:
-    """Put rejected deliveries back: it was the lane, not they."""
+def wait_again(connection: sa.Connection, ids: Sequence[int], now: datetime, *, code: str | None = None) -> None:
+    """Put rejected deliveries back: it was the lane, not they.
+
+    Args:
+        code: the refusal's. What an earlier request may have stored was called doubtful for it, and goes back too.
+    """
+    refused = deliveries.c.state == "rejected"
+    if code is not None:
+        refused = sa.or_(refused, sa.and_(deliveries.c.state == "doubtful", deliveries.c.code == code))
     connection.execute(
         deliveries.update()
-        .where(deliveries.c.id.in_(ids), deliveries.c.state == "rejected")
+        .where(deliveries.c.id.in_(ids), refused)
         .values(state="waiting", due_at=now, settled_at=None, code=None, field=None, reason=None)
     )
 
@@ -291,6 +330,7 @@ def of_action(connection: sa.Connection, intake_id: int) -> sa.Row[Any] | None:
             lanes.c.reason_code.label("lane_code"),
             lanes.c.until.label("lane_until"),
             integrations.c.state.label("integration_state"),
+            integrations.c.unknown_outcome,
         )
         .join(lanes, lanes.c.id == deliveries.c.lane_id)
         .join(integrations, integrations.c.id == deliveries.c.integration_id)

@@ -17,6 +17,9 @@ from renkei.store.tables import counts, deliveries, intake, integrations, lanes,
 
 # A host's clock may run ahead a little; beyond this it is worth a note (promise 3).
 AHEAD = timedelta(minutes=5)
+# What may have been delivered before a backup was put back is not sent sooner than this after it: longer than any
+# backend works on a request.
+SETTLED_AFTER_RETURN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,7 @@ _standing = (
         integrations.c.activated_at,
         integrations.c.revision_id,
         integrations.c.lane_id,
+        integrations.c.restored_at,
     )
     .where(
         integrations.c.tenant == bindparam("tenant"),
@@ -205,10 +209,19 @@ def _write_delivery(
             "state": "waiting",
             "due_at": now,
             "payload": offer.payload,
+            **_as_restored(offer, standing.restored_at, now),
         },
     )
     if standing.state == "active":
         once(connection, ("wake", f"{standing.lane_id:020}"), _wake_lane, (standing.lane_id, now))
+
+
+def _as_restored(offer: Offer, restored_at: datetime | None, now: datetime) -> dict[str, Any]:
+    """An action from before a backup was put back may have been recorded and delivered by the database that is gone."""
+    if restored_at is None or offer.occurred_at > restored_at + AHEAD:
+        return {"maybe_written": False, "sent_at": None, "code": None}
+    due_at = max(now, restored_at + SETTLED_AFTER_RETURN)
+    return {"maybe_written": True, "sent_at": restored_at, "code": "restored", "due_at": due_at}
 
 
 def _offered(connection: sa.Connection, offer: Offer, *, conflict: bool) -> None:

@@ -12,7 +12,7 @@ from renkei.store.errors import StoreTooNew
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"
+HEAD = "0002"
 _VERSION_TABLE = "renkei_schema"
 # Any number will do, as long as all renkeis on one PostgreSQL server agree on it ("renkei" on a phone's keys).
 _ADVISORY_LOCK = 736534
@@ -45,6 +45,11 @@ def migrate(connection: sa.Connection) -> None:
                 f"install the renkei that made it, or a newer one. Nothing was changed."
             )
     command.upgrade(config, "head")
+
+
+def is_up_to_date(connection: sa.Connection) -> bool:
+    """Whether the schema is this version's already; asked without writing."""
+    return version_of(connection) == HEAD
 
 
 def version_of(connection: sa.Connection) -> str | None:

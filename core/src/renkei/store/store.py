@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import FrameType
 
 import sqlalchemy as sa
 
@@ -14,7 +14,7 @@ from renkei.store import installation
 from renkei.store.database import Database
 from renkei.store.errors import VaultError
 from renkei.store.vault import Vault, key_file
-from renkei.store.writer import Job, T
+from renkei.store.writer import Job, Moment, Pending, T, nowhere
 
 
 class Store:
@@ -24,10 +24,16 @@ class Store:
         url: see `Database`.
         keys: key id → key, the current one first; a path of a key file; or None for the embedded default: a key
             file beside the SQLite file, named after it with `.key` at the end, made on first use.
+        reached: see `Database`.
     """
 
-    def __init__(self, url: str, keys: Mapping[str, bytes] | Path | None = None) -> None:
-        self.database = Database(url)
+    def __init__(
+        self,
+        url: str,
+        keys: Mapping[str, bytes] | Path | None = None,
+        reached: Callable[[Moment], None] = nowhere,
+    ) -> None:
+        self.database = Database(url, reached)
         self._keys = keys
         self._lock = threading.RLock()
         self._vault: Vault | None = None
@@ -56,8 +62,8 @@ class Store:
         self._ready()
         return self.database.write(job)
 
-    def submit(self, job: Job[T]) -> Future[T]:
-        """Queue a write; the future is done after its commit."""
+    def submit(self, job: Job[T]) -> Pending[T]:
+        """Queue a write; `result` waits for its commit."""
         self._ready()
         return self.database.submit(job)
 
@@ -65,6 +71,14 @@ class Store:
         """A connection to read with, in one snapshot."""
         self._ready()
         return self.database.read()
+
+    def result(self, pending: Pending[T]) -> T:
+        """Wait for the commit of what was submitted; see `Database.result`."""
+        return self.database.result(pending)
+
+    async def aresult(self, pending: Pending[T], task: FrameType) -> T:
+        """`result` for a coroutine; see `Database.aresult`."""
+        return await self.database.aresult(pending, task)
 
     def is_behind(self, connection: sa.Connection) -> bool:
         """Whether a host's connection leads to this very database.
@@ -88,12 +102,16 @@ class Store:
                 sealed_before = installation.has_vault_check(connection)
             vault = Vault(self._load_keys(make=not sealed_before))
 
-            def look(connection: sa.Connection) -> str:
-                installation.check_vault(connection, vault)
-                return installation.installation_id(connection)
-
-            found = self.database.write(look)
+            found = self._checked(vault) if sealed_before else None
+            if found is None:
+                found = self.database.write(lambda connection: _sealed(connection, vault))
             self._vault, self._installation = vault, found
+
+    def _checked(self, vault: Vault) -> str | None:
+        """Without writing: the first use may be inside a transaction of the host's, which it then has to pass."""
+        with self.database.read() as connection:
+            installation.check_vault(connection, vault)
+            return installation.found_in(connection)
 
     def _load_keys(self, *, make: bool) -> Mapping[str, bytes]:
         if isinstance(self._keys, Path):
@@ -107,6 +125,11 @@ class Store:
                 "(RENKEI_KEYS=id:base64, or Renkei(keys=…))"
             )
         return _keys_in(path.with_name(path.name + ".key"), make=make)
+
+
+def _sealed(connection: sa.Connection, vault: Vault) -> str:
+    installation.check_vault(connection, vault)
+    return installation.installation_id(connection)
 
 
 def _keys_in(path: Path, *, make: bool) -> Mapping[str, bytes]:

@@ -163,6 +163,14 @@ integrations = sa.Table(
     sa.Column("activated_at", Instant, nullable=False),
     sa.Column("deleted_at", Instant),
     sa.Column("first_synced_at", Instant, comment="confirmed by the first sync"),
+    sa.Column(
+        "unknown_outcome",
+        sa.Text,
+        nullable=False,
+        server_default="doubtful",
+        comment="what an unknown outcome without a unique key becomes: doubtful, resend",
+    ),
+    sa.Column("restored_at", Instant, comment="the database was put back from a backup then; null: it never was"),
 )
 # Promise 1 stands on this index and on nothing else.
 sa.Index(

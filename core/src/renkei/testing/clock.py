@@ -14,15 +14,21 @@ class ManualClock:
 
     def __init__(self, now: datetime = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)) -> None:
         self._now = now
+        self._moved = 0.0
 
     def now(self) -> datetime:
         """The instant."""
         return self._now
 
     def monotonic(self) -> float:
-        """The machine's own."""
-        return time.monotonic()
+        """The machine's own, and what was moved on by hand."""
+        return time.monotonic() + self._moved
 
     def forward(self, by: timedelta) -> None:
-        """Move on; a negative step is a clock that jumps back."""
+        """Move on; a negative step is a clock that is put back."""
+        self._now += by
+        self._moved += max(by, timedelta(0)).total_seconds()
+
+    def jump(self, by: timedelta) -> None:
+        """Somebody sets the wall clock, forward or back: no time passes."""
         self._now += by

@@ -1,0 +1,113 @@
+"""Connections to an SQLite file: durable, in WAL mode, and told at once where a wait for its lock would be in vain."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from renkei.store.errors import StoreUnavailable
+from renkei.store.host_transactions import OwnConnection
+from renkei.store.lock_watch import LockWatch, pauses
+
+# How long a writer waits for another process. A host that meets this bound has outgrown SQLite.
+BUSY_TIMEOUT_SECONDS = 60
+# Where the calling thread itself waits for the file, SQLite gives it a chance this often to look who holds it.
+_SLICE_MILLISECONDS = 50
+
+
+def engine_for(url: sa.URL, watch: LockWatch) -> sa.Engine:
+    """An engine that begins a write transaction where the execution option `renkei_write` says who waits for it.
+
+    `writer`: the writer's thread, for callers who look for themselves; `caller`: the calling thread.
+    """
+    if not url.database or url.database == ":memory:":
+        raise StoreUnavailable("an SQLite database in memory is lost with the process; give a file")
+    # The pool grows as far as threads read at once; SQLite connections are cheap.
+    # Parameters are hidden everywhere: an error's text must not hold what a customer wrote.
+    engine = sa.create_engine(
+        url,
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "factory": OwnConnection},
+        max_overflow=-1,
+        hide_parameters=True,
+    )
+    sa.event.listen(engine, "do_connect", lambda *_: _refuse_read_only(url.database))
+    sa.event.listen(engine, "connect", lambda connection, _record: _on_sqlite_connect(connection, watch))
+    sa.event.listen(engine, "begin", lambda connection: _on_sqlite_begin(connection, watch))
+    return engine
+
+
+def _refuse_read_only(path: str | None) -> None:
+    """Refuse before SQLite opens it: read-only, it leaves -wal and -shm behind that stay read-only ever after."""
+    if path and Path(path).exists() and not os.access(path, os.W_OK):
+        raise StoreUnavailable(
+            "Cannot use the database: the database is read-only; make the file and its folder writable for this user."
+        )
+
+
+def _on_sqlite_connect(connection: sqlite3.Connection, watch: LockWatch) -> None:
+    # The driver must not begin transactions by itself: it would begin them deferred.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    # A busy timeout stands before journal_mode: changing the mode takes a lock that another opener may hold.
+    cursor.execute(f"PRAGMA busy_timeout = {_SLICE_MILLISECONDS}")
+    # Where several open a new file at once, SQLite refuses the switch without waiting, whatever the timeout.
+    _insist(lambda: cursor.execute("PRAGMA journal_mode = WAL"), watch)
+    cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_SECONDS * 1000)}")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _insist(act: Callable[[], object], watch: LockWatch) -> None:
+    """Do it as soon as nobody holds the file, unless it turns out that the calling thread itself does."""
+    began = time.monotonic()
+    looks = itertools.accumulate(pauses())
+    look_at = next(looks)
+    while True:
+        try:
+            act()
+        except sqlite3.OperationalError as error:
+            waited = time.monotonic() - began
+            if "locked" not in str(error):
+                raise
+            if waited > BUSY_TIMEOUT_SECONDS:
+                raise watch.after_all() from None
+            if waited > look_at:
+                look_at = next(looks)
+                problem = watch.complaint(began, began)
+                if problem is not None:
+                    raise problem from None
+            time.sleep(0.005)
+        else:
+            return
+
+
+def _on_sqlite_begin(connection: sa.Connection, watch: LockWatch) -> None:
+    waits = connection.get_execution_options().get("renkei_write")
+    if waits is None:
+        connection.exec_driver_sql("BEGIN")
+    elif waits == "writer":
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except DBAPIError as error:
+            if "locked" not in str(error.orig):
+                raise
+            raise watch.after_all() from None
+    else:
+        _begin_in_the_callers_thread(connection.connection.dbapi_connection, watch)
+
+
+def _begin_in_the_callers_thread(driver: Any, watch: LockWatch) -> None:
+    driver.execute(f"PRAGMA busy_timeout = {_SLICE_MILLISECONDS}")
+    try:
+        _insist(lambda: driver.execute("BEGIN IMMEDIATE"), watch)
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_SECONDS * 1000)}")
