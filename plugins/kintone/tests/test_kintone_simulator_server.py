@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import signal
+import ssl
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +21,6 @@ import pytest
 
 from renkei_kintone.simulator import Kintone, sample, serve
 from renkei_kintone.simulator.command import main
-from renkei_kintone.simulator.faults import KINDS
 
 HEADERS = {"X-Cybozu-API-Token": "simulated-add-only-token"}
 
@@ -62,6 +62,8 @@ def served() -> Iterator[Served]:
         ("da02", 400, "application/json", 0),
         ("error", 400, "application/json", 0),
         ("html_200", 200, "text/html", 0),
+        ("unknown_subdomain", 404, "text/html", 0),
+        ("ip_restriction", 403, "text/html", 0),
         ("broken_json", 200, "application/json", 1),
         ("applied_then_504", 504, "text/html", 1),
         ("slow", 200, "application/json", 1),
@@ -154,6 +156,32 @@ def test_11_more_requests_at_once_than_allowed_are_refused(served: Served) -> No
     assert (refused.headers["X-ConcurrencyLimit-Limit"], refused.headers["X-ConcurrencyLimit-Running"]) == ("1", "2")
 
 
+def test_11_a_crowd_is_refused_beyond_the_limit_and_only_then(served: Served) -> None:
+    """Many real connections at once: each request takes its time, so that they are at once."""
+    arrived, release = Event(), Event()
+    waiting: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waiting.append(seconds)
+        if len(waiting) == 5:
+            arrived.set()
+        await asyncio.to_thread(release.wait, 20)
+
+    served.kintone.concurrency, served.kintone.latency, served.kintone.sleep = 5, 0.25, sleep
+    with ThreadPoolExecutor(5) as pool:
+        crowd = [pool.submit(served.add, str(number)) for number in range(5)]
+        assert arrived.wait(20)
+
+        refused = [served.add("late") for _ in range(3)]
+
+        release.set()
+        answers = [request.result() for request in crowd]
+    assert [answer.status_code for answer in answers] == [200] * 5
+    assert {(answer.status_code, answer.headers["X-ConcurrencyLimit-Running"]) for answer in refused} == {(429, "6")}
+    assert waiting == [0.25] * 5
+    assert sorted(served.stored()) == list("01234")
+
+
 def test_a_fault_waits_for_its_path_its_method_and_its_turn(served: Served) -> None:
     served.order(kind="da02", after=1, path="/records.json", method="POST")
 
@@ -211,14 +239,14 @@ def test_a_signal_ends_another_process_at_the_moment_ordered(
 
 
 _VICTIM = """
-import sys, httpx
+import signal, sys, httpx
 sys.stdin.readline()
 headers = {"X-Cybozu-API-Token": "simulated-add-only-token"}
 with httpx.Client(base_url=sys.argv[1], trust_env=False, headers=headers) as http:
-    for subject in "abcdefgh":
+    for subject in "ab":
         answer = http.post("/k/v1/records.json", json={"app": 1, "records": [{"件名": {"value": subject}}]})
         print(answer.status_code, flush=True)
-    sys.stdin.read()
+    signal.pause()  # no third request races with the signal
 """
 
 
@@ -289,6 +317,43 @@ def test_a_prefix_is_kept(tmp_path: Path) -> None:
         assert http.get(url.removesuffix("/demo") + "/k/v1/app.json?id=1", headers=HEADERS).status_code == 404
 
 
+def test_https_is_trusted_by_those_who_have_its_authority_and_by_nobody_else(tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    with serve(sample(), host_name="localhost", ca_file=ca_file) as url:
+        trusting = ssl.create_default_context(cafile=str(ca_file))
+
+        name = httpx.get(f"{url}/k/v1/app.json?id=1", headers=HEADERS, trust_env=False, verify=trusting).json()["name"]
+        address = url.replace("localhost", "127.0.0.1")
+        by_address = httpx.get(f"{address}/k/v1/app.json?id=1", headers=HEADERS, trust_env=False, verify=trusting)
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            httpx.get(url, trust_env=False)
+
+    assert url.startswith("https://localhost:")
+    assert name == by_address.json()["name"] == "対応履歴"
+    assert "PRIVATE" not in ca_file.read_text()
+
+
+def test_13_a_connection_is_cut_over_https_too(tmp_path: Path) -> None:
+    kintone = sample()
+    kintone.order("applied_then_cut")
+    ca_file = tmp_path / "ca.pem"
+    body = {"app": 1, "records": [{"件名": {"value": "a"}}]}
+    with serve(kintone, ca_file=ca_file) as url:
+        trusting = ssl.create_default_context(cafile=str(ca_file))
+        with pytest.raises(httpx.TransportError):
+            httpx.post(f"{url}/k/v1/records.json", json=body, headers=HEADERS, trust_env=False, verify=trusting)
+
+    assert len(kintone.values()) == 1
+
+
+def test_a_certificate_leaves_no_key_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with serve(sample(), ca_file=tmp_path / "ca.pem"):
+        left = [path.name for path in tmp_path.rglob("*")]
+
+    assert left == ["ca.pem"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_says_when_it_listens_and_ends_when_asked(number: signal.Signals) -> None:
     command = [sys.executable, "-m", "renkei_kintone.simulator", "simulate", "--json", "--prefix", "demo"]
@@ -303,6 +368,43 @@ def test_the_command_says_when_it_listens_and_ends_when_asked(number: signal.Sig
     assert announced["tokens"][0] == "simulated-add-only-token"
     assert process.returncode == 0
     assert err == ""
+
+
+def test_the_command_speaks_https_with_switches_and_names_the_file_to_trust() -> None:
+    options = ["--https", "--host-name", "localhost", "--language", "en", "--unsure", "other_apps_token_status=400"]
+    command = [sys.executable, "-m", "renkei_kintone.simulator", "simulate", "--json", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        announced = json.loads(process.stdout.readline())
+        trusting = ssl.create_default_context(cafile=announced["ca_file"])
+        refused = httpx.get(f"{announced['url']}/k/v1/app.json?id=2", headers=HEADERS, trust_env=False, verify=trusting)
+        process.terminate()
+        _, err = process.communicate(timeout=30)
+
+    assert announced["url"].startswith("https://localhost:")
+    assert (refused.status_code, refused.json()["message"][:13]) == (400, "The API token")
+    assert (process.returncode, err) == (0, "")
+    assert not Path(announced["ca_file"]).exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--unsure", "weather=fine"], "weather"),
+        (["--unsure", "no-such-file.json"], "no-such-file.json"),
+        (["--ca-file", "no-such-folder/ca.pem"], "no-such-folder"),
+    ],
+)
+def test_the_command_refuses_what_it_cannot_do(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    try:
+        assert main(["simulate", *options]) == 2
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGINT, before[1])
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"apps": [{"id": 1}], "tokens": []}'])
@@ -327,21 +429,6 @@ def test_the_commands_help_names_the_tokens(capsys: pytest.CaptureFixture[str]) 
 
     said = capsys.readouterr().out
     assert all(token in said for token in sample().tokens)
-
-
-README = Path(__file__).parents[1] / "README.md"
-
-
-def test_the_readme_lists_every_fault_and_every_token() -> None:
-    text = README.read_text(encoding="utf-8")
-
-    assert all(f"`{name}`" in text for name in (*KINDS, *sample().tokens))
-
-
-def test_the_readmes_sample_runs() -> None:
-    (sample_code,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-
-    exec(compile(sample_code, "README.md", "exec"), {})
 
 
 def test_the_simulator_and_the_plugin_import_nothing_of_each_other() -> None:

@@ -12,19 +12,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from renkei_kintone.simulator.domain import Kintone, Token, load, sample
 from renkei_kintone.simulator.faults import Fault
 from renkei_kintone.simulator.form import App
+from renkei_kintone.simulator.unsure import Unsure
 
-__all__ = ["App", "Fault", "Kintone", "Token", "load", "sample", "serve"]
+__all__ = ["App", "Fault", "Kintone", "Token", "Unsure", "load", "sample", "serve"]
 
 
 @contextmanager
-def serve(kintone: Kintone, port: int = 0, prefix: str = "") -> Iterator[str]:
-    """Serve *kintone* on 127.0.0.1 from a thread and yield its URL; port 0 takes a free one."""
-    # The server's library is loaded with the first server, not with the simulator's state.
-    from renkei_kintone.simulator.serving import served
+def serve(
+    kintone: Kintone,
+    port: int = 0,
+    prefix: str = "",
+    *,
+    host_name: str = "127.0.0.1",
+    ca_file: Path | None = None,
+) -> Iterator[str]:
+    """Serve *kintone* on 127.0.0.1 from a thread and yield its URL; port 0 takes a free one.
 
-    with served(kintone, port=port, prefix=prefix) as url:
+    *host_name* is the name in that URL. With *ca_file* it is an https URL, of a self-made certificate whose authority
+    is written to that file, for clients to trust.
+    """
+    # The server's library is loaded with the first server, not with the simulator's state.
+    from renkei_kintone.simulator.serving import Place, served
+
+    with served(kintone, port=port, place=Place(prefix, host_name, ca_file)) as url:
         yield url

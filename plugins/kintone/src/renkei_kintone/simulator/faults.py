@@ -8,7 +8,16 @@ from typing import Any, Literal
 
 Moment = Literal["before_apply", "after_apply", "after_answer"]
 
-NOT_APPLIED = ("before_apply_503", "before_apply_502", "429", "da02", "error", "cut")
+NOT_APPLIED = (
+    "before_apply_503",
+    "before_apply_502",
+    "429",
+    "da02",
+    "error",
+    "cut",
+    "unknown_subdomain",
+    "ip_restriction",
+)
 APPLIED = ("applied_then_cut", "applied_then_504", "broken_json", "slow")
 AS_ORDERED = ("answer", "html_200", "hang", "signal")
 KINDS = NOT_APPLIED + APPLIED + AS_ORDERED
@@ -21,6 +30,7 @@ class Fault:
     Attributes:
         kind: one of `KINDS`:
             `before_apply_503`, `before_apply_502` (not applied; text, or HTML with *html*), `429` (with *retry_after*),
+            `unknown_subdomain`, `ip_restriction` (a page; nothing of kintone is reached),
             `da02`, `error` (JSON with *code*, *message*, *status*), `answer` (*status*, *body*, *content_type*),
             `html_200` (a log-in page; applied only with *applied*), `broken_json` (applied, answer cut in half),
             `cut` (connection closed, not applied), `applied_then_cut`, `applied_then_504`,
@@ -29,7 +39,8 @@ class Fault:
             moment is `after_answer`).
         times: how many matching requests it strikes.
         after: how many matching requests pass unharmed first.
-        path: only requests whose path ends so, None for every call of the API.
+        path: only requests whose path ends so, None for every call of the API; several endings stand between `|`.
+            Of a signal it is the writing of records, alone or in bulk, unless said otherwise.
         method: only requests of this method, None for all.
         at: the moment of `slow`, `hang` and `signal`.
     """
@@ -61,7 +72,9 @@ class Fault:
 
     def matches(self, method: str, path: str) -> bool:
         """Whether it concerns a request."""
-        return (self.method is None or self.method == method) and (self.path is None or path.endswith(self.path))
+        if self.method is not None and self.method != method:
+            return False
+        return self.path is None or path.endswith(tuple(self.path.split("|")))
 
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -110,7 +123,7 @@ def checked(fault: Fault) -> Fault:
     if fault.kind == "signal" and fault.pid <= 1:
         raise ValueError("a signal needs the 'pid' of the process that it goes to")
     if fault.kind == "signal" and fault.path is None:
-        return replace(fault, path="/records.json", method=fault.method or "POST")
+        return replace(fault, path="/records.json|/bulkRequest.json", method=fault.method or "POST")
     return fault
 
 

@@ -12,10 +12,10 @@ _DROPPED = frozenset({"script", "style", "iframe", "object", "embed"})
 _UNWRAPPED = frozenset({"form", "html", "body", "head"})
 
 
-def without_unsafe_parts(html: str) -> str:
-    """*html*, cleaned where it needs to be; most texts do not, and stay as they are."""
+def without_unsafe_parts(html: str, *, always: bool = False) -> str:
+    """*html*, cleaned where it needs to be; most texts do not, and stay as they are unless *always* is set."""
     plain = html.lower()
-    if not any(mark in plain for mark in _MARKS) and not _HANDLER.search(plain):
+    if not always and not any(mark in plain for mark in _MARKS) and not _HANDLER.search(plain):
         return html
     cleaner = _Cleaner()
     cleaner.feed(html)

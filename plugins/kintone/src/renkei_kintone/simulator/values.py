@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_UP, Decimal, localcontext
 from typing import Any
 
 from renkei_kintone.simulator import words
 from renkei_kintone.simulator.form import ENTITY_TYPES, LENGTH_TYPES
 from renkei_kintone.simulator.richtext import without_unsafe_parts
+from renkei_kintone.simulator.unsure import Unsure
 from renkei_kintone.simulator.words import Words
 
 Item = Mapping[str, Any]
@@ -25,6 +27,7 @@ _LINKS = {
     "MAIL": re.compile(r"[^\s@]+@[^\s@]+"),
     "CALL": re.compile(r"[-+0-9()#*., ;A-Za-z]+"),
 }
+_ROUNDING = {"HALF_EVEN": ROUND_HALF_EVEN, "UP": ROUND_UP, "DOWN": ROUND_DOWN}
 _UNIQUE_TEXT = 64
 
 
@@ -44,11 +47,13 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the app says about all its fields."""
+    """What holds for all fields of an app: its number precision, and the answers to what is not known."""
 
     digits: int
     decimals: int
+    rounding: str = "HALF_EVEN"
     in_table: bool = False
+    unsure: Unsure = field(default_factory=Unsure)
 
 
 def suffix_of(native: str) -> str:
@@ -72,25 +77,36 @@ def taken_apart(item: Item, raw: Any, rules: Rules) -> tuple[Any, list[Fault]]:
 
 def _text(item: Item, raw: Any, rules: Rules) -> tuple[str, list[Fault]]:
     text = "" if raw is None else str(raw)
-    return text, _lengths(item, text) if item["type"] in LENGTH_TYPES else []
+    if item["type"] not in LENGTH_TYPES:
+        return text, []
+    if rules.unsure.line_breaks_in_text == "dropped":
+        text = text.replace("\r", "").replace("\n", "")
+    return text, _lengths(item, text, rules)
 
 
-def _lengths(item: Item, text: str) -> list[Fault]:
-    units = len(text.encode("utf-16-le", "surrogatepass")) // 2
+def units_of(text: str) -> int:
+    """The length of *text* as kintone counts it: in UTF-16, where an emoji counts two."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _lengths(item: Item, text: str, rules: Rules) -> list[Fault]:
+    units = units_of(text)
     limits = [int(limit) for limit in (item.get("maxLength"),) if limit]
     if item.get("unique") and item["type"] == "SINGLE_LINE_TEXT":
         limits.append(_UNIQUE_TEXT)
     faults = [Fault(".value", words.too_long(min(limits)))] if limits and units > min(limits) else []
-    least = int(item.get("minLength") or 0)
+    least = int(item.get("minLength") or 0) if text or rules.unsure.least_length_of_empty else 0
     return faults + ([Fault(".value", words.too_short(least))] if units < least else [])
 
 
 def _rich_text(item: Item, raw: Any, rules: Rules) -> tuple[str, list[Fault]]:
-    return without_unsafe_parts("" if raw is None else str(raw)), []
+    return without_unsafe_parts("" if raw is None else str(raw), always=rules.unsure.rich_text_rewritten), []
 
 
 def _number(item: Item, raw: Any, rules: Rules) -> tuple[str, list[Fault]]:
     text = "" if raw is None else str(raw).strip()
+    if rules.unsure.full_width_numbers == "read":
+        text = unicodedata.normalize("NFKC", text)
     if not text:
         return "", []
     if not _NUMBER.fullmatch(text):
@@ -109,12 +125,12 @@ def _number(item: Item, raw: Any, rules: Rules) -> tuple[str, list[Fault]]:
 
 
 def _rounded(number: Decimal, rules: Rules) -> str | None:
-    """The number to the app's decimals, half to even; None with too many digits before the point."""
+    """The number to the app's decimals; None with too many digits before the point."""
     most = rules.digits - rules.decimals
     if number and number.adjusted() > most:
         return None
     with localcontext(prec=200):
-        rounded = number.quantize(Decimal(1).scaleb(-rules.decimals), rounding=ROUND_HALF_EVEN)
+        rounded = number.quantize(Decimal(1).scaleb(-rules.decimals), rounding=_ROUNDING[rules.rounding])
     if rounded and rounded.adjusted() >= most:
         return None
     plain = f"{rounded:f}"
@@ -136,8 +152,8 @@ def _options(item: Item, raw: Any, rules: Rules) -> tuple[list[str], list[Fault]
         for at, name in enumerate(chosen)
         if name not in item["options"]
     ]
-    # Read back in the order of the form.
-    return [name for name in item["options"] if name in chosen], faults
+    ordered = item["options"] if rules.unsure.choices_in_form_order else dict.fromkeys(chosen)
+    return [name for name in ordered if name in chosen], faults
 
 
 def _entities(item: Item, raw: Any, rules: Rules) -> tuple[list[dict[str, str]], list[Fault]]:
@@ -163,7 +179,7 @@ def _time(item: Item, raw: Any, rules: Rules) -> tuple[str | None, list[Fault]]:
         return None, []
     found = _TIME.fullmatch(str(raw))
     if found is None or int(found[1]) > 23 or int(found[2]) > 59 or int(found[3] or 0) > 59:
-        return None, [Fault(".value", words.NOT_A_DATE, bracket=True)]
+        return None, [Fault(".value", words.NOT_A_DATE, bracket=rules.unsure.bracket_paths_of_times)]
     return f"{int(found[1]):02}:{found[2]}", []
 
 
@@ -172,7 +188,7 @@ def _datetime(item: Item, raw: Any, rules: Rules) -> tuple[str | None, list[Faul
         return None, []
     moment = _instant(str(raw))
     if moment is None:
-        return None, [Fault(".value", words.NOT_A_DATE, bracket=True)]
+        return None, [Fault(".value", words.NOT_A_DATE, bracket=rules.unsure.bracket_paths_of_times)]
     return moment.strftime("%Y-%m-%dT%H:%M:00Z"), []
 
 
@@ -229,6 +245,8 @@ _READERS: Mapping[str, _Reader] = {
     "DATE": _date,
     "TIME": _time,
     "DATETIME": _datetime,
+    "CREATED_TIME": _datetime,
+    "UPDATED_TIME": _datetime,
     "LINK": _link,
     "USER_SELECT": _entities,
     "ORGANIZATION_SELECT": _entities,

@@ -32,6 +32,24 @@ class Refused(Exception):
         self.errors = errors or {}
 
 
+class BulkRefused(Refused):
+    """The refusal of one inner call of a `bulkRequest`, which refuses them all.
+
+    Attributes:
+        at: its index.
+        of: how many inner calls there were.
+    """
+
+    def __init__(self, inner: Refused, at: int, of: int) -> None:
+        super().__init__(inner.status, inner.code, inner.words, inner.errors)
+        self.at = at
+        self.of = of
+
+
+class NotSimulated(Exception):
+    """A call, or a part of one, that kintone has and the simulator has not."""
+
+
 def invalid(errors: Errors) -> Refused:
     """`CB_VA01` with everything that is wrong."""
     return Refused(400, "CB_VA01", Words("Missing or invalid input.", "入力内容が正しくありません。"), errors)
@@ -66,10 +84,34 @@ def unknown_token(status: int) -> Refused:
     )
 
 
-def other_apps_token(app: str) -> Refused:
+def wrong_password() -> Refused:
+    """`CB_WA01`: no such user, another password, or a header that is no Base64 of both."""
+    return Refused(
+        401,
+        "CB_WA01",
+        Words(
+            "Password authentication failed. The value in http header of X-Cybozu-Authorization is not valid.",
+            "ユーザーのパスワード認証に失敗しました。「X-Cybozu-Authorization」ヘッダーの値が正しくありません。",
+        ),
+    )
+
+
+def no_such_app(app: str) -> Refused:
+    """`GAIA_AP01`: only those hear it who log in with a password."""
+    return Refused(
+        404,
+        "GAIA_AP01",
+        Words(
+            f"The app (ID: {app}) not found. The app may have been deleted.",
+            f"指定したアプリ（id: {app}）が見つかりません。削除されている可能性があります。",
+        ),
+    )
+
+
+def other_apps_token(app: str, status: int = 403) -> Refused:
     """`GAIA_AP15`: a valid token, of another app."""
     return Refused(
-        403,
+        status,
         "GAIA_AP15",
         Words(
             f"The API token does not match the app (id: {app}).",
@@ -195,10 +237,10 @@ def not_in_lookup(label: str, value: str) -> Refused:
     )
 
 
-def needs_manage(label: str) -> Refused:
+def needs_manage(label: str, status: int = 403) -> Refused:
     """`GAIA_BF02`: creator or times without the permission to manage the app."""
     return Refused(
-        403,
+        status,
         "GAIA_BF02",
         Words(
             f'App permissions are required to add records with specifying a value in the "{label}" field.',
@@ -216,13 +258,94 @@ def type_not_writable(native: str) -> Refused:
     )
 
 
+def key_not_in_lookup_once() -> Refused:
+    """`GAIA_LO03`: several records of the referenced app hold the key."""
+    return Refused(
+        400,
+        "GAIA_LO03",
+        # No source has the wording.
+        Words("The lookup key is not unique in the datasource app.", "ルックアップのキーが参照先で重複しています。"),
+    )
+
+
+def no_match_for_key() -> Refused:
+    """`GAIA_RE20`: it never says which item."""
+    return Refused(
+        404,
+        "GAIA_RE20",
+        Words(
+            'No records match the conditions specified in the "updateKey" field.',
+            "「updateKey」に指定した条件に一致するレコードがありません。",
+        ),
+    )
+
+
+def no_such_field(code: str) -> Refused:
+    """`GAIA_IQ11`: in an `updateKey` or a query."""
+    return Refused(
+        400,
+        "GAIA_IQ11",
+        Words(f"Specified field ({code}) not found.", f"指定したフィールド（{code}）が見つかりません。"),
+    )
+
+
+def not_a_key(code: str) -> Refused:
+    """`GAIA_IQ27`: the field lets values repeat, or is of a type that cannot be a key."""
+    return Refused(
+        400,
+        "GAIA_IQ27",
+        Words(
+            f'Failed to update record. The field (code: {code}) set as "updateKey" must be set to '
+            '"Prohibit duplicate values".',
+            f"レコードの更新に失敗しました。「updateKey」のフィールド（コード: {code}）は「値の重複を禁止する」を"
+            "設定している必要があります。",
+        ),
+    )
+
+
+def other_revision() -> Refused:
+    """`GAIA_CO02`."""
+    return Refused(
+        409,
+        "GAIA_CO02",
+        Words(
+            "The revision is not the latest. Someone may update a record.",
+            "指定したrevisionは最新ではありません。ほかのユーザーがレコードを更新した可能性があります。",
+        ),
+    )
+
+
+def repeated_row() -> Refused:
+    """`GAIA_SI01`: one row id twice in a table; seen with status 520."""
+    return Refused(520, "GAIA_SI01", Words("The table row ID is duplicated.", "テーブルの行のIDが重複しています。"))
+
+
+def process_error(code: str) -> Refused:
+    """`GAIA_ST02` (process management is off) and `GAIA_IL03` (no such action here); the wording is not known."""
+    return Refused(400, code, Words("The action cannot be executed.", "アクションを実行できません。"))
+
+
 PARAMETER_REQUIRED = Words("Required field.", "必須です。")
 REQUIRED = Words("Required.", "必須です。")
 TAKEN = Words("This value already exists in another record.", "値がほかのレコードと重複しています。")
+NOT_A_BOOLEAN = Words("must be boolean.", "真偽値でなければなりません。")
+BELOW_MINUS_ONE = Words("must be greater than or equal to -1", "最小でも-1以上です。")
+TOO_MANY_UPDATES = Words(
+    "A maximum of 100 records can be updated at one time.", "一度に100件までのレコードを更新できます。"
+)
+ONE_TO_HUNDRED_DELETES = Words(
+    "Between 1 and 100 records can be deleted at one time.", "一度に1件から100件までのレコードを削除できます。"
+)
+# No source has this wording.
+NOT_A_PAST_TIME = Words("The date and time is not allowed.", "指定できない日時です。")
 NOT_AN_INTEGER = Words("Enter an integer value.", "整数で入力してください。")
 BELOW_ONE = Words("must be greater than or equal to 1", "最小でも1以上です。")
 TOO_MANY_RECORDS = Words(
     "A maximum of 100 records can be added at one time.", "一度に100件までのレコードを追加できます。"
+)
+# No source has this wording.
+TOO_MANY_REQUESTS = Words(
+    "A maximum of 20 requests can be made at one time.", "一度に20件までのリクエストを実行できます。"
 )
 NOT_A_NUMBER = Words("Only numbers are allowed.", "数字でなければなりません。")
 TOO_MANY_DIGITS = Words("The number of digits exceeds the maximum allowed.", "有効桁数を超えています。")
