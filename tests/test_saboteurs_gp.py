@@ -17,6 +17,7 @@ from renkei.testing.contract.running import run_check
 from renkei.testing.contract.saboteurs import WRAPPERS, Saboteur, damaged, described
 from renkei.testing.contract.subject import Subject, find
 from renkei_kintone import push as kintone_push
+from renkei_kintone import verdicts as kintone_verdicts
 
 IDS = sorted(id for id in CHECKS if id[0] in "GP")
 
@@ -249,7 +250,7 @@ def test_a_backend_that_enforces_keys_cannot_be_called_one_that_does_not(damage,
     ],
 )
 def test_a_duplicate_is_an_error_on_the_key_field_and_nothing_else(answer, seen, proven, monkeypatch):
-    monkeypatch.setattr(kintone_push, "_is_taken", lambda *_args: answer)
+    monkeypatch.setattr(kintone_verdicts, "_is_taken", lambda *_args: answer)
 
     outcome = run_check("P06", *proven("kintone"))
 
@@ -268,7 +269,7 @@ SEEN_IN_KINTONE = {
     "FirstDigit": "records that nothing is wrong with were refused",
     "FirstFifty": "and 'suspect' at the end of one of 100",
     "Quoter": "shows the bad value of field '受付番号' (its beginning or end), in its `message`",
-    "LookupOfferer": "what was sent for them was not kept: ['前回の件名']",
+    "LookupOfferer": "what was sent for them was not kept: ['前回の件名', '拠点住所']",
     "FirstTwenty": "field '操作ユーザ', a plain value",
     "UserFolder": "in the fields ['操作ユーザ']",
     "RawHtml": "field '本文HTML', a script: it is sent as it came",
@@ -295,7 +296,7 @@ def test_a_copy_of_kintone_without_a_change_is_as_good(proven):
 def test_words_for_a_taken_key_make_no_duplicate_of_another_refusal(proven, monkeypatch):
     taken = "値がほかのレコードと重複しています。"
     monkeypatch.setattr(
-        kintone_push, "_is_taken", lambda *args: args[3][0].messages == (taken,) or args[3][0].field == args[1]
+        kintone_verdicts, "_is_taken", lambda *args: args[3][0].messages == (taken,) or args[3][0].field == args[1]
     )
 
     assert "was called 'duplicate'" in run_check("P06", *proven("kintone")).seen
@@ -303,8 +304,12 @@ def test_words_for_a_taken_key_make_no_duplicate_of_another_refusal(proven, monk
 
 @pytest.mark.parametrize("more", [1, 30])
 def test_an_envelope_that_is_not_counted_is_found_to_the_byte(more, proven, monkeypatch):
-    chunks = kintone_push._chunks
-    monkeypatch.setattr(kintone_push, "_chunks", lambda encoded, *, room: chunks(encoded, room=room + more + 1))
+    made = kintone_push.requests_of
+    monkeypatch.setattr(
+        kintone_push,
+        "requests_of",
+        lambda encoded, envelope, *, most_bytes: made(encoded, envelope, most_bytes=most_bytes + more),
+    )
 
     outcome = run_check("P13", *proven("kintone"))
 
@@ -312,7 +317,7 @@ def test_an_envelope_that_is_not_counted_is_found_to_the_byte(more, proven, monk
 
 
 def test_ids_in_another_order_are_found_in_one_request_of_many(proven, monkeypatch):
-    ids = kintone_push._ids
-    monkeypatch.setattr(kintone_push, "_ids", lambda response: ids(response)[::-1])
+    ids = kintone_verdicts._ids
+    monkeypatch.setattr(kintone_verdicts, "_ids", lambda answer, count: ids(answer, count)[::-1])
 
     assert "is that of the record that holds" in run_check("P02", *proven("kintone")).seen

@@ -29,26 +29,28 @@ def _kintone(number: int, name: str, does: str, killed_by: str, module: str, old
 
 
 KINTONE: Final[tuple[Saboteur, ...]] = (
-    _kintone(430, "AnyKeyError", "Calls any complaint about the key field a duplicate.", "P06", "push", _OTHERS, _ANY),
     _kintone(
-        431, "LongKeyTaken", "Does not ask whether the key breaks another rule.", "P06", "push", _RULES, _ANY_VALUE
+        430, "AnyKeyError", "Calls any complaint about the key field a duplicate.", "P06", "verdicts", _OTHERS, _ANY
+    ),
+    _kintone(
+        431, "LongKeyTaken", "Does not ask whether the key breaks another rule.", "P06", "verdicts", _RULES, _ANY_VALUE
     ),
     _kintone(
         432,
         "UniqueOrNot",
         "Calls a complaint about a field that is not unique a duplicate.",
         "P06",
-        "push",
+        "verdicts",
         "if field is None or not field.unique or len(complaints) != 1:",
         "if field is None or len(complaints) != 1:",
     ),
-    _kintone(433, "JapaneseReader", "Knows a duplicate by a Japanese word.", "P06", "push", _RULES, _JAPANESE),
+    _kintone(433, "JapaneseReader", "Knows a duplicate by a Japanese word.", "P06", "verdicts", _RULES, _JAPANESE),
     _kintone(
         434,
         "RawHtml",
         "Passes a mail's HTML on as it came.",
         "Z03",
-        "records",
+        "writing",
         "cleaned = nh3.clean(_sendable(field, value))",
         "cleaned = _sendable(field, value)",
     ),
@@ -57,7 +59,7 @@ KINTONE: Final[tuple[Saboteur, ...]] = (
         "SignLoser",
         "Loses the sign of numbers between -1 and 0.",
         "G02",
-        "records",
+        "writing",
         _WRITTEN,
         f"{_WRITTEN}    text = f\"{{int(number)}}.{{text.split('.')[1]}}\" if '.' in text else text\n",
     ),
@@ -66,7 +68,7 @@ KINTONE: Final[tuple[Saboteur, ...]] = (
         "FifteenDigits",
         "Rounds the sixteenth digit.",
         "G02",
-        "records",
+        "writing",
         _WRITTEN,
         '    text = format(__import__("decimal").Context(prec=15).create_decimal(number), "f")\n',
     ),
@@ -75,22 +77,22 @@ KINTONE: Final[tuple[Saboteur, ...]] = (
         "ManyCondemner",
         "Where many records are refused, refuses all.",
         "E01",
-        "push",
+        "verdicts",
         _NAMED,
         "    if len(named) > 3:\n"
-        '        return _Outcome(verdicts=[Rejected(key=record.key, code="CB_VA01") for record in records])\n' + _NAMED,
+        '        return Outcome(verdicts=[Rejected(key=record.key, code="CB_VA01") for record in records])\n' + _NAMED,
     ),
     _kintone(
         463,
         "CrowdOfDuplicates",
         "Where one key of many is taken, calls all of them taken.",
         "P06",
-        "push",
+        "verdicts",
         _NAMED,
         "    if len(records) > 60 and any(\n"
-        "        _is_taken(request.target_schema, request.key_field, records[at], one) for at, one in named.items()\n"
+        "        _is_taken(schema, errand.request.key_field, records[at], one) for at, one in named.items()\n"
         "    ):\n"
-        "        return _Outcome(verdicts=[Duplicate(key=record.key) for record in records])\n" + _NAMED,
+        "        return Outcome(verdicts=[Duplicate(key=record.key) for record in records])\n" + _NAMED,
     ),
     _kintone(
         464,
@@ -124,19 +126,19 @@ KINTONE: Final[tuple[Saboteur, ...]] = (
         "Quoter",
         "Quotes the first eight characters of the value that is refused.",
         "E20",
-        "push",
+        "verdicts",
         _SENTENCE,
         '    value = record.fields.get(first.field or "", {})\n'
         '    message = "It begins with " + str(value.get("value"))[:8]\n'
         "    _unused = sentence(complaints",
     ),
-    _kintone(460, "FirstTwenty", "Sends twenty users at most.", "P09", "records", _USERS, f"{_USERS}[:20]"),
+    _kintone(460, "FirstTwenty", "Sends twenty users at most.", "P09", "writing", _USERS, f"{_USERS}[:20]"),
     _kintone(
         461,
         "UserFolder",
         "Writes users' codes in lower case.",
         "P09",
-        "records",
+        "writing",
         '{"code": _sendable(field, code)}',
         '{"code": _sendable(field, code).lower()}',
     ),

@@ -16,8 +16,9 @@ from typing import Final
 _MODULES: Final[Mapping[str, Sequence[str]]] = {
     "renkei_template": ("codes", "settings", "manifest", "fields", "answers", "api", "records", "backend"),
     "renkei_kintone": (
-        *("addresses", "settings", "meanings", "manifest", "wire", "validation", "field_types"),
-        *("records", "fields", "account", "push", "backend"),
+        *("addresses", "typed", "settings", "remedies", "lane_meanings", "record_meanings", "meanings", "manifest"),
+        *("wire", "validation", "field_types", "writing", "tables", "records", "account", "fields", "verify"),
+        *("bulk", "verdicts", "uploads", "push", "backend"),
     ),
 }
 _copies = itertools.count(1)

@@ -54,6 +54,9 @@ class World:
         self.seen: list[httpx.Request] = []
         self.typed: dict[str, Any] = {"subdomain": "demo", "app_id": "1", "api_token": TOKEN}
         self.transport: Callable[[], httpx.AsyncBaseTransport] = lambda: httpx.ASGITransport(app=kintone.asgi())
+        self.files: dict[str, list[bytes | Exception]] = {}
+        self.opened: list[str] = []
+        self.remaining: Callable[[], timedelta] = lambda: timedelta(seconds=60)
         self._schema: spec.TargetSchema | None = None
 
     def run(self, hook: Callable[[spec.Context[KintoneSettings]], Coroutine[Any, Any, T]]) -> T:
@@ -64,9 +67,14 @@ class World:
         return asyncio.run(running())
 
     def _context(self, http: httpx.AsyncClient) -> spec.Context[KintoneSettings]:
-        async def no_file(_: spec.FileRef) -> AsyncIterator[bytes]:
-            raise AssertionError("no file is opened")
-            yield b""
+        async def open_file(ref: spec.FileRef) -> AsyncIterator[bytes]:
+            if ref.id not in self.files:
+                raise spec.Unavailable("file_unreadable", "the host has no such file")
+            self.opened.append(ref.id)
+            for chunk in self.files[ref.id]:
+                if isinstance(chunk, Exception):
+                    raise chunk
+                yield chunk
 
         return spec.Context(
             settings=KintoneSettings.parse(self.typed),
@@ -74,8 +82,8 @@ class World:
             http=http,
             clock=FixedClock(),
             log=logging.getLogger("test"),
-            remaining=lambda: timedelta(seconds=60),
-            open_file=no_file,
+            remaining=lambda: self.remaining(),
+            open_file=open_file,
         )
 
     def authenticate(self, target: str | None = None) -> spec.Account:
@@ -84,6 +92,10 @@ class World:
     def discover(self, target: str = "1") -> spec.TargetSchema:
         request = spec.DiscoverRequest(target=target, options=spec.NoOptions())
         return self.run(lambda ctx: backend.crm_discover(ctx, request))
+
+    def verify(self, *keys: str, key_field: str = "キー", target: str = "1") -> spec.VerifyReport:
+        request = spec.VerifyRequest(target=target, options=spec.NoOptions(), key_field=key_field, keys=keys)
+        return self.run(lambda ctx: backend.crm_verify(ctx, request))
 
     @property
     def schema(self) -> spec.TargetSchema:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 
 from renkei import spec
 from renkei_kintone import backend
 from renkei_kintone.meanings import ADD_RECORDS
-from renkei_kintone.wire import Refusal, error_for_read
+from renkei_kintone.simulator.domain import Token
+from renkei_kintone.wire import Refusal, error_for_read, load_in
 
 
 def failure(world: Any, *, hook: str = "authenticate") -> spec.BackendError:
@@ -18,6 +21,16 @@ def failure(world: Any, *, hook: str = "authenticate") -> spec.BackendError:
     assert len(world.seen) == 1
     assert caught.value.code in backend.crm_describe().sentences
     return caught.value
+
+
+def permission(account: spec.Account, name: str) -> spec.Permission:
+    return next(item for item in account.permissions if item.name == name)
+
+
+def allow(world: Any, *permissions: str) -> None:
+    """Give the connection's token these permissions."""
+    token = world.typed["api_token"]
+    world.kintone.tokens[token] = Token(token, "1", frozenset(permissions))
 
 
 def test_a_good_token_is_proved_with_two_requests_that_write_nothing(world: Any) -> None:
@@ -29,11 +42,245 @@ def test_a_good_token_is_proved_with_two_requests_that_write_nothing(world: Any)
     ]
     assert (account.id, account.label) == ("demo.cybozu.com:1", "対応履歴")
     assert [(target.id, target.url) for target in account.targets] == [("1", "https://demo.cybozu.com/k/1/")]
-    assert {item.name: item.state for item in account.permissions} == {
-        "add_records": "unknown",
-        "view_records": "unknown",
-    }
+    assert {item.name: item.state for item in account.permissions} == dict.fromkeys(
+        ("add_records", "view_records", "edit_records", "delete_records", "manage_app"), "unknown"
+    )
+    assert all(item.note is not None for item in account.permissions)
+    assert account.limits is None
     assert world.kintone.values() == []
+
+
+def test_a_token_that_may_view_is_proved_with_one_more_request_for_one_id(world: Any) -> None:
+    allow(world, "add", "view")
+    world.typed["may_view"] = True
+    world.add({"件名": "お客様の秘密"})
+
+    account = world.authenticate()
+
+    assert permission(account, "view_records").state == "granted"
+    asked = world.seen[2]
+    assert (asked.method, asked.url.path) == ("GET", "/k/v1/records.json")
+    assert dict(asked.url.params) == {"app": "1", "fields[0]": "$id", "query": "limit 1"}
+
+
+def test_a_token_that_may_not_view_after_all_is_told_with_both_remedies(world: Any) -> None:
+    world.typed["may_view"] = True
+
+    view = permission(world.authenticate(), "view_records")
+
+    assert view.state == "missing"
+    assert view.note is not None
+    assert "レコード閲覧" in view.note.ja
+    assert "アプリを更新" in view.note.ja
+    assert "View records" in view.note.en
+    assert "may_view" in view.note.en
+
+
+def test_editing_is_said_to_be_superfluous_and_never_tried(world: Any) -> None:
+    allow(world, "add", "view", "edit")
+    world.typed["may_view"] = True
+
+    edit = permission(world.authenticate(), "edit_records")
+
+    assert edit.state == "unknown"
+    assert edit.note is not None
+    assert "上書き" in edit.note.ja
+    assert "untick" in edit.note.en
+    assert {request.method for request in world.seen} == {"GET", "POST"}
+
+
+def test_without_leave_to_view_nothing_is_asked_that_an_add_only_token_may_not(world: Any) -> None:
+    world.authenticate()
+    world.discover()
+    world.verify("k1")
+
+    refused = [request for request in world.kintone.requests if request.status != 200]
+    assert refused == []
+    assert [request.path for request in world.kintone.requests] == [
+        "/k/v1/app.json",
+        "/k/v1/records.json",
+        "/k/v1/app/form/fields.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "requests"),
+    [
+        ({"daily_requests": 100_000}, 100_000),
+        ({"daily_share": 30}, 3_000),
+        ({"daily_requests": 3, "daily_share": 1}, 1),
+    ],
+)
+def test_the_days_requests_are_the_plans_figure_and_our_share_of_it(
+    world: Any, typed: dict[str, int], requests: int
+) -> None:
+    world.typed |= typed
+
+    limits = world.authenticate().limits
+
+    assert limits is not None
+    assert limits.daily is not None
+    assert (limits.daily.requests, limits.daily.soft, limits.daily.zone) == (requests, True, "Asia/Tokyo")
+    assert limits.push_size == backend.crm_describe().limits.push_size
+
+
+def test_the_size_of_a_request_is_a_limit_of_the_account(world: Any) -> None:
+    world.typed["request_megabytes"] = 2
+
+    limits = world.authenticate().limits
+
+    assert limits is not None
+    assert limits.request_bytes == 2 * 1024 * 1024
+
+
+def test_every_token_is_sent_in_one_header(world: Any) -> None:
+    world.typed["lookup_tokens"] = "simulated-customer-token"
+
+    world.authenticate()
+
+    sent = {request.headers["X-Cybozu-API-Token"] for request in world.seen}
+    assert sent == {"simulated-add-only-token,simulated-customer-token"}
+
+
+@pytest.mark.parametrize(
+    ("others", "code"), [("no-such-token", "GAIA_IA02"), ("simulated-view-only-token", "GAIA_DA03")]
+)
+def test_one_bad_token_among_several_is_told_as_such(world: Any, others: str, code: str) -> None:
+    world.typed["lookup_tokens"] = others
+
+    error = failure(world)
+
+    assert (type(error), error.code) == (spec.AuthenticationFailed, code)
+    sentence = backend.crm_describe().sentences[code]
+    assert "参照先" in sentence.ja
+    assert "refer" in sentence.en
+
+
+# -- Basic authentication of the domain ------------------------------------------------------------------------------
+
+
+def test_the_domains_login_is_sent_in_utf_8_beside_the_token(world: Any) -> None:
+    world.kintone.basic = "受付:pass:word"
+    world.typed |= {"basic_user": "受付", "basic_password": "pass:word"}
+
+    assert world.authenticate().label == "対応履歴"
+    assert all("Authorization" in request.headers for request in world.seen)
+
+
+def test_without_a_login_no_such_header_is_sent(world: Any) -> None:
+    world.authenticate()
+
+    assert not any("Authorization" in request.headers for request in world.seen)
+
+
+@pytest.mark.parametrize(
+    ("login", "code"),
+    [({}, "basic_wanted"), ({"basic_user": "u", "basic_password": "wrong-canary"}, "basic_refused")],
+)
+@pytest.mark.parametrize("hook", ["authenticate", "discover"])
+def test_a_domain_that_wants_a_login_says_so_in_words_of_its_own(
+    world: Any, login: dict[str, str], code: str, hook: str
+) -> None:
+    world.kintone.basic = "u:right-canary"
+    world.typed |= login
+
+    error = failure(world, hook=hook)
+
+    assert (type(error), error.code) == (spec.AuthenticationFailed, code)
+    assert "canary" not in f"{error} {vars(error)}"
+    assert error.remedy_link is None
+
+
+# -- how busy it is --------------------------------------------------------------------------------------------------
+
+
+def test_a_push_hands_on_how_busy_the_domain_says_it_is(world: Any) -> None:
+    assert world.push(world.record("k1")).load == spec.Load(running=1, limit=100)
+
+
+def test_a_push_that_is_refused_hands_it_on_as_well(world: Any) -> None:
+    record = world.record("k1")
+    world.kintone.tokens.clear()
+
+    assert world.push(record).load == spec.Load(running=1, limit=100)
+
+
+@pytest.mark.parametrize(
+    ("running", "limit"),
+    [(None, "100"), ("1", None), ("", "100"), ("1", "0"), ("-1", "100"), ("1.5", "100"), ("many", "x")],
+)
+def test_headers_that_cannot_be_read_say_nothing(running: str | None, limit: str | None) -> None:
+    given = {"X-ConcurrencyLimit-Running": running, "X-ConcurrencyLimit-Limit": limit}
+    response = httpx.Response(200, headers={name: value for name, value in given.items() if value is not None})
+
+    assert load_in(response) is None
+
+
+# -- what nobody has confirmed ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [403, 400])
+def test_a_token_of_another_app_is_known_by_its_code_whatever_the_status(world: Any, status: int) -> None:
+    world.kintone.unsure = replace(world.kintone.unsure, other_apps_token_status=status)
+    world.typed["api_token"] = "simulated-customer-token"
+
+    assert failure(world).code == "GAIA_AP15"
+
+
+@pytest.mark.parametrize("code", ["GAIA_IA02", "GAIA_AP15"])
+def test_an_app_that_is_not_there_fails_authentication_whichever_code_says_so(world: Any, code: str) -> None:
+    world.kintone.unsure = replace(world.kintone.unsure, missing_app_by_token=code)
+    world.typed["app_id"] = "99"
+
+    assert (type(error := failure(world)), error.code) == (spec.AuthenticationFailed, code)
+
+
+@pytest.mark.parametrize("checks", [True, False])
+def test_a_token_that_may_only_view_is_found_at_once_or_by_the_first_push(world: Any, checks: bool) -> None:
+    record = world.record("k1")
+    world.kintone.unsure = replace(world.kintone.unsure, empty_add_checks_permission=checks)
+    world.typed["api_token"] = "simulated-view-only-token"
+
+    if checks:
+        with pytest.raises(spec.PermissionDenied):
+            world.authenticate()
+    else:
+        assert permission(world.authenticate(), "add_records").state == "unknown"
+        assert isinstance(world.push(record).stopped_by, spec.PermissionDenied)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_page_for_foreign_addresses_is_told_whatever_its_status(world: Any, status: int) -> None:
+    world.kintone.ip_restricted = True
+    world.kintone.unsure = replace(world.kintone.unsure, ip_restriction_status=status)
+
+    assert (type(error := failure(world)), error.code) == (spec.PermissionDenied, "access_refused")
+
+
+# -- where it is put right -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "link"),
+    [
+        ({}, "https://demo.cybozu.com/k/admin/app/apitoken?app=1"),
+        ({"subdomain": "demo.s.cybozu.com"}, "https://demo.cybozu.com/k/admin/app/apitoken?app=1"),
+        ({"subdomain": "demo.kintone.com"}, "https://demo.kintone.com/k/admin/app/apitoken?app=1"),
+        ({"guest_space_id": "5"}, "https://demo.cybozu.com/k/guest/5/admin/app/apitoken?app=1"),
+    ],
+)
+def test_a_refused_token_leads_to_the_page_of_the_apps_tokens(world: Any, settings: dict[str, str], link: str) -> None:
+    world.typed |= {"api_token": "no-such-token"} | settings
+
+    assert failure(world).remedy_link == link
+
+
+def test_what_is_not_put_right_in_kintone_has_no_link(world: Any) -> None:
+    world.kintone.order("da02", path="app.json")
+
+    error = failure(world)
+
+    assert (type(error), error.code, error.remedy_link) == (spec.Unavailable, "GAIA_DA02", None)
 
 
 def test_a_token_that_may_only_view_is_refused_at_once_with_the_permission_that_it_lacks(world: Any) -> None:

@@ -72,6 +72,109 @@ def test_a_number_has_kintones_default_precision_and_its_own_range() -> None:
     assert "16" in found.notes[0].ja
 
 
+def number_of(world: Any) -> tuple[int, int, list[str]]:
+    found = world.discover().field("応対時間")
+    return found.digits, found.decimals, [note.en for note in found.notes]
+
+
+def test_a_token_that_may_only_add_is_asked_for_nothing_more(world: Any) -> None:
+    digits, decimals, (note,) = number_of(world)
+
+    assert (digits, decimals) == (16, 4)
+    assert "is assumed" in note
+    assert [request.url.path for request in world.seen] == ["/k/v1/app/form/fields.json"]
+
+
+def test_the_precision_of_numbers_is_read_where_the_token_may_view(world: Any) -> None:
+    world.typed |= {"api_token": "simulated-view-only-token", "may_view": True}
+    world.kintone.apps["1"].digits, world.kintone.apps["1"].decimals = 20, 2
+
+    assert number_of(world) == (20, 2, [])
+    assert [request.url.path for request in world.seen] == ["/k/v1/app/form/fields.json", "/k/v1/app/settings.json"]
+
+
+def test_a_precision_that_may_not_be_read_is_assumed_and_said_to_be(world: Any) -> None:
+    world.typed["may_view"] = True
+
+    digits, decimals, (note,) = number_of(world)
+
+    assert (digits, decimals) == (16, 4)
+    assert "may not read" in note
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["{}", '{"numberPrecision": {"digits": "0", "decimalPlaces": "4"}}', '{"numberPrecision": {"digits": "16"}}'],
+)
+def test_a_precision_that_cannot_be_read_is_no_schema(world: Any, body: str) -> None:
+    world.typed["may_view"] = True
+    world.kintone.order("answer", status=200, body=body, content_type="application/json", path="/settings.json")
+
+    with pytest.raises(spec.Unavailable):
+        world.discover()
+
+
+def test_a_precision_that_is_not_to_be_had_for_now_is_no_schema(world: Any) -> None:
+    """Otherwise the fingerprint would move with kintone's health."""
+    world.typed["may_view"] = True
+    world.kintone.order("before_apply_503", path="/settings.json")
+
+    with pytest.raises(spec.Unavailable):
+        world.discover()
+
+
+@pytest.mark.parametrize(
+    ("native", "kind", "other"),
+    [
+        ("USER_SELECT", "USER", "GROUP"),
+        ("ORGANIZATION_SELECT", "ORGANIZATION", "USER"),
+        ("GROUP_SELECT", "GROUP", "USER"),
+    ],
+)
+def test_whom_the_form_offers_is_listed_and_the_others_are_taken_too(native: str, kind: str, other: str) -> None:
+    entities = [{"type": kind, "code": "b"}, {"type": kind, "code": "a"}, {"type": other, "code": "c"}]
+    found = field({"type": native, "entities": entities})
+
+    assert [choice.code for choice in found.choices] == ["b", "a"]
+    assert found.choices_open
+    assert field({"type": native}).choices == ()
+
+
+def test_a_file_and_a_table_are_written() -> None:
+    assert field({"type": "FILE", "required": True}).writable
+    assert field({"type": "SUBTABLE", "fields": {"a": {"type": "FILE"}}}).writable
+
+
+def test_of_a_lookup_length_and_uniqueness_are_not_known() -> None:
+    lookup = {"relatedApp": {"app": "2", "code": ""}, "relatedKeyField": "番号", "fieldMappings": []}
+    found = field({"type": "NUMBER", "required": True, "lookup": lookup})
+
+    assert (found.type, found.unique, found.max_length, found.has_default) == (FieldType.NUMBER, False, None, False)
+    assert found.writable
+    assert found.references == spec.Reference(target="2", field="番号")
+
+
+def test_a_hidden_lookup_in_a_table_is_warned_of_too() -> None:
+    columns = {"顧客": {"type": "SINGLE_LINE_TEXT", "label": "顧客番号", "lookup": None}}
+    schema = schema_of("1", {"表": {"type": "SUBTABLE", "fields": columns}})
+
+    (warning,) = schema.warnings
+    assert "顧客番号" in warning.ja
+    assert "参照先アプリのAPIトークン" in warning.ja
+
+
+def test_what_a_lookup_in_a_table_fills_is_not_written() -> None:
+    lookup = {
+        "relatedApp": {"app": "2"},
+        "relatedKeyField": "a",
+        "fieldMappings": [{"field": "名", "relatedField": "b"}],
+    }
+    columns = {"番号": {"type": "SINGLE_LINE_TEXT", "lookup": lookup}, "名": {"type": "SINGLE_LINE_TEXT"}}
+    table = schema_of("1", {"表": {"type": "SUBTABLE", "fields": columns}}).field("表")
+
+    assert [column.writable for column in table.fields] == [True, False]
+
+
 def test_options_come_in_the_forms_order_by_their_key() -> None:
     options = {"B": {"label": "び", "index": "1"}, "A": {"label": "A", "index": "0"}}
     found = field({"type": "DROP_DOWN", "options": options})
@@ -122,6 +225,7 @@ def test_a_hidden_lookup_is_recognised_and_warned_of(world: Any) -> None:
     assert lookup.references == spec.Reference(target=None, visible=False)
     assert lookup.writable
     assert "顧客コード" in world.schema.warnings[0].ja
+    assert "参照先アプリのAPIトークン" in world.schema.warnings[0].ja
 
 
 def test_the_columns_of_a_table_are_described(world: Any) -> None:

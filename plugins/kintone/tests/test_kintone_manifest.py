@@ -40,20 +40,30 @@ def test_the_manifest_survives_the_border_to_core() -> None:
     assert '"writeOnly":true' in manifest.model_dump_json().replace(" ", "")
 
 
-def test_the_limits_are_those_of_an_add_request() -> None:
+def test_the_limits_are_those_of_a_bulk_request() -> None:
     limits = backend.crm_describe().limits
 
-    assert (limits.push_size, limits.request_size, limits.concurrency) == (100, 100, 100)
+    assert (limits.push_size, limits.request_size, limits.concurrency) == (2_000, 2_000, 100)
+    assert limits.request_bytes == 4 * 1024 * 1024
     assert limits.daily is not None
     assert limits.daily.soft
 
 
 def test_an_answer_with_a_code_of_kintones_is_a_refusal_whatever_its_status() -> None:
-    (refusal,) = backend.crm_describe().refusals
+    def refused(status: int, body: bytes) -> bool:
+        return any(refusal.describes(status, body) for refusal in backend.crm_describe().refusals)
 
-    assert refusal.describes(520, b'{"code":"GAIA_RE18","id":"x","message":"y"}')
-    assert not refusal.describes(503, b"Service Unavailable")
-    assert not refusal.describes(200, b'{"ids":["1"],"revisions":["1"]}')
+    assert refused(520, b'{"code":"GAIA_RE18","id":"x","message":"y"}')
+    assert refused(520, b'{"results":[{},{"code":"GAIA_RE18","id":"x","message":"y"}]}')
+    assert not refused(503, b"Service Unavailable")
+    assert not refused(200, b'{"ids":["1"],"revisions":["1"]}')
+    assert not refused(200, b'{"results":[{"ids":["1"],"revisions":["1"]}]}')
+
+
+def test_files_and_tables_are_written_and_lookups_in_part() -> None:
+    states = {name: one.state.value for name, one in backend.crm_describe().capabilities.items()}
+
+    assert (states["files"], states["tables"], states["references"]) == ("supported", "supported", "partial")
 
 
 def test_what_is_not_supported_says_why_in_both_languages() -> None:

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from renkei import spec
-from renkei_kintone import push as push_module
 from renkei_kintone.validation import complaints_by_record
 
 
@@ -41,7 +41,7 @@ def test_an_empty_push_sends_nothing(world: Any) -> None:
     assert world.seen == []
 
 
-@pytest.mark.parametrize(("keys", "code"), [(range(101), "push_too_large"), ((1, 1), "repeated_key")])
+@pytest.mark.parametrize(("keys", "code"), [(range(2_001), "push_too_large"), ((1, 1), "repeated_key")])
 def test_a_push_that_cannot_be_right_is_refused_before_any_request(world: Any, keys: Any, code: str) -> None:
     records = [world.record(f"k{key}") for key in keys]
 
@@ -254,6 +254,16 @@ def test_a_page_that_refuses_entry_certainly_stored_nothing(world: Any) -> None:
     assert isinstance(report.stopped_by, spec.PermissionDenied)
 
 
+@pytest.mark.parametrize(("count", "path"), [(2, "/records.json"), (150, "/bulkRequest.json")])
+def test_a_request_that_a_gateway_calls_too_large_is_left_to_core_to_split(world: Any, count: int, path: str) -> None:
+    world.kintone.order("answer", status=413, body="<html>Request Entity Too Large</html>", path=path)
+
+    report = world.push(*(world.record(f"k{at}") for at in range(count)))
+
+    assert {(item.verdict, item.code) for item in report.verdicts} == {("suspect", "request_too_large")}
+    assert report.stopped_by is None
+
+
 @pytest.mark.parametrize(
     ("ids", "expected"),
     [
@@ -275,40 +285,64 @@ def test_a_record_without_an_id_of_its_own_is_unknown(world: Any, ids: list[Any]
     assert isinstance(report.stopped_by, spec.OutcomeUnknown)
 
 
-def test_a_push_above_the_byte_cap_goes_in_several_requests_that_say_whom_they_carry(
-    world: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(push_module, "REQUEST_BYTES", 1_000)
-    records = [world.record(f"k{at}", 本文="あ" * 100) for at in range(5)]
+def test_a_push_above_the_byte_cap_goes_in_several_requests_that_say_whom_they_carry(world: Any) -> None:
+    world.typed["request_megabytes"] = 1
+    records = [world.record(f"k{at}", 本文="あ" * 100_000) for at in range(5)]
 
     report = world.push(*records)
 
     assert verdicts(report) == ["created"] * 5
-    assert len(world.seen) > 1
-    assert all(len(request.content) <= 1_000 for request in world.seen)
+    assert len(world.seen) == 2
+    assert all(len(request.content) <= 1024 * 1024 for request in world.seen)
     carried = [request.extensions["renkei.carrying"] for request in world.seen]
     assert sorted(key for keys in carried for key in keys) == [f"k{at}" for at in range(5)]
 
 
-def test_what_was_won_before_the_push_stopped_stands(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    records = [world.record(f"k{at}", 本文="あ" * 100) for at in range(3)]
-    size = len(json.dumps(records[0].fields, ensure_ascii=False, separators=(",", ":")).encode())
-    monkeypatch.setattr(push_module, "REQUEST_BYTES", 2 * size)  # one record a request
+def test_what_was_won_before_the_push_stopped_stands(world: Any) -> None:
+    world.typed["request_megabytes"] = 1
+    records = [world.record(f"k{at}", 本文="あ" * 160_000) for at in range(6)]  # two a request
     world.kintone.order("applied_then_cut", after=1, path="/records.json")
 
     report = world.push(*records)
 
-    assert verdicts(report) == ["created", "unknown", "not_stored"]
+    assert verdicts(report) == ["created"] * 2 + ["unknown"] * 2 + ["not_stored"] * 2
     assert isinstance(report.stopped_by, spec.OutcomeUnknown)
     assert len(world.seen) == 2
 
 
-def test_a_record_too_large_to_send_is_rejected_alone(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(push_module, "REQUEST_BYTES", 2_000)
+def test_a_request_is_not_begun_without_the_time_for_its_answer(world: Any) -> None:
+    world.typed["request_megabytes"] = 1
+    records = [world.record(f"k{at}", 本文="あ" * 160_000) for at in range(4)]
+    world.remaining = lambda: timedelta(seconds=60 if not world.seen else 1)
 
-    report = world.push(world.record("k1", 本文="あ" * 500), world.record("k2"))
+    report = world.push(*records)
+
+    assert verdicts(report) == ["created"] * 2 + ["not_stored"] * 2
+    assert report.stopped_by is None
+
+
+def test_a_record_too_large_to_send_is_rejected_alone(world: Any) -> None:
+    world.typed["request_megabytes"] = 1
+
+    report = world.push(world.record("k1", 本文="あ" * 200_000), world.record("k2"))
 
     assert {item.key: item.verdict for item in report.verdicts} == {"k1": "rejected", "k2": "created"}
+    assert report.verdicts[0].code == "too_large"
+
+
+def test_what_kintone_says_of_its_load_is_passed_on(world: Any) -> None:
+    assert world.push(world.record()).load == spec.Load(running=1, limit=100)
+
+
+def test_a_verdict_says_where_it_is_put_right(world: Any) -> None:
+    world.kintone.order("error", code="GAIA_LO04", status=400, path="/records.json")
+    (suspect,) = world.push(world.record("k1")).verdicts
+    world.kintone.apps["1"].fields["お客様名"]["maxLength"] = "1"
+    (rejected,) = world.push(world.record("k1", お客様名="山田")).verdicts
+
+    assert (suspect.verdict, rejected.verdict) == ("suspect", "rejected")
+    assert suspect.remedy_link.startswith("https://demo.cybozu.com/k/")
+    assert rejected.remedy_link.startswith("https://demo.cybozu.com/k/")
 
 
 def test_a_record_that_is_no_json_is_rejected_alone(world: Any) -> None:
@@ -328,6 +362,7 @@ def test_a_record_that_is_no_json_is_rejected_alone(world: Any) -> None:
         ("records[1].ラベル.values[0].value", (1, "ラベル", True)),
         ("records[1].経過.value[0].value.内容.value", (1, "経過", True)),
         ("records[1].unheard.value", (1, None, True)),
+        ("records[1].経過.value[3].value.件名.value", (1, "経過", True)),
         ("records[9].件名.value", None),
         ("records", None),
         ("record.件名.value", None),
@@ -340,6 +375,23 @@ def test_a_path_is_read_by_the_longest_known_field_code(path: str, found: Any) -
 
     expected = {} if found is None else {found[0]: [(found[1], found[2])]}
     assert {at: [(item.field, item.parsed) for item in items] for at, items in read.items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("records[0].経過.value[0].value.経過分.value", "経過 (row 1, 経過分)"),
+        ("records[0].経過.value[11].value.経過分2.value", "経過 (row 12, 経過分2)"),
+        ("records[0].経過.value[1].value[経過分].value", "経過 (row 2, 経過分)"),
+        ("records[0].経過.value[1].value.unheard.value", "経過 (row 2)"),
+        ("records[0].経過.values", "経過"),
+        ("records[0].unheard.value", "?"),
+    ],
+)
+def test_a_path_inside_a_table_is_read_to_row_and_column(path: str, place: str) -> None:
+    (complaints,) = complaints_by_record({path: ("x",)}, {"件名", "経過"}, 1, {"経過分", "経過分2"}).values()
+
+    assert [item.place for item in complaints] == [place]
 
 
 def test_no_request_body_or_value_reaches_an_error(world: Any) -> None:

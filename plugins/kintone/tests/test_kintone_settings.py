@@ -7,6 +7,7 @@ import pytest
 
 from renkei.spec import SettingsError
 from renkei_kintone.settings import KintoneSettings
+from renkei_kintone.wire import tokens_of
 
 GOOD = {"subdomain": "example", "app_id": "12", "api_token": "abcDEF123"}
 
@@ -154,10 +155,170 @@ def test_an_unknown_setting_is_refused() -> None:
     assert problem(password="something") == ("password", "unknown")
 
 
-def test_the_token_is_the_only_secret_and_shows_nowhere() -> None:
-    settings = KintoneSettings.parse(GOOD)
+def test_tokens_and_logins_are_secrets_and_show_nowhere() -> None:
+    secrets = {
+        "api_token": "canary-token",
+        "lookup_tokens": "canary-lookup",
+        "basic_user": "canary-user",
+        "basic_password": "canary-password",
+    }
+    settings = KintoneSettings.parse(GOOD | secrets)
 
-    assert KintoneSettings.secret_fields() == {"api_token"}
-    assert "abcDEF123" not in f"{settings!r} {settings} {settings.public()} {settings.model_dump_json()}"
+    assert KintoneSettings.secret_fields() == secrets.keys()
+    assert "canary" not in f"{settings!r} {settings} {settings.public()} {settings.model_dump_json()}"
     with pytest.raises(TypeError):
         pickle.dumps(settings)
+
+
+# -- what came later -------------------------------------------------------------------------------------------------
+
+
+def test_settings_that_were_stored_before_there_were_more_of_them_still_load() -> None:
+    stored = {"subdomain": "example", "app_id": "12", "guest_space_id": None, "api_token": "abcDEF123"}
+
+    settings = KintoneSettings.parse(stored)
+
+    assert (settings.lookup_tokens, settings.basic_user, settings.basic_password) == (None, None, None)
+    assert (settings.may_view, settings.request_megabytes) == (False, 4)
+    assert (settings.daily_requests, settings.daily_share) == (10_000, 100)
+
+
+def test_a_link_to_a_record_in_full_width_letters_fills_host_app_and_guest_space() -> None:
+    pasted = {
+        "subdomain": "ｈｔｔｐｓ：／／ｘ．ｋｉｎｔｏｎｅ．ｃｏｍ／ｋ／ｇｕｅｓｔ／５／１２／ｓｈｏｗ＃ｒｅｃｏｒｄ＝７",
+        "api_token": "a",
+    }
+
+    settings = KintoneSettings.parse(pasted)
+
+    assert (settings.host, settings.guest_space_id, settings.app_id) == ("x.kintone.com", "5", "12")
+
+
+@pytest.mark.parametrize(
+    ("host", "plain"),
+    [("x.s.cybozu.com", "x.s.cybozu.com"), ("x.s.kintone.com", "x.s.kintone.com"), ("x.s.cybozu.cn", "x.s.cybozu.cn")],
+)
+def test_the_hosts_for_client_certificates_are_kept_as_they_are(host: str, plain: str) -> None:
+    assert KintoneSettings.parse(GOOD | {"subdomain": f"https://{host}/k/12/"}).host == plain
+
+
+@pytest.mark.parametrize(
+    "typed", ["aaa,bbb", "aaa bbb", " aaa\n bbb\r\n", "aaa、bbb", "aaa,,bbb,", "\u200baaa\ufeff, bbb"]
+)
+def test_tokens_of_referenced_apps_are_separated_as_one_likes(typed: str) -> None:
+    settings = KintoneSettings.parse(GOOD | {"lookup_tokens": typed})
+
+    assert tokens_of(settings) == ("abcDEF123", "aaa", "bbb")
+
+
+@pytest.mark.parametrize("typed", ["", "  ", None, ","])
+def test_no_tokens_of_referenced_apps_are_none(typed: str | None) -> None:
+    settings = KintoneSettings.parse(GOOD | {"lookup_tokens": typed})
+
+    assert (settings.lookup_tokens, tokens_of(settings)) == (None, ("abcDEF123",))
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("aaaa,bbbb,aaaa", "repeated_token"),
+        ("aaaa,abcDEF123", "repeated_token"),
+        (",".join(f"token{number}" for number in range(9)), "too_many_tokens"),
+        ("aaaa,ｂｂｂｂ", "bad_token"),
+        ("aaaa,\x00bbb", "bad_token"),
+    ],
+)
+def test_tokens_that_kintone_would_refuse_together_are_refused_before(typed: str, code: str) -> None:
+    assert problem(lookup_tokens=typed) == ("lookup_tokens", code)
+
+
+def test_a_header_takes_eight_tokens_beside_the_apps_own() -> None:
+    eight = ",".join(f"token{number}" for number in range(8))
+
+    assert len(tokens_of(KintoneSettings.parse(GOOD | {"lookup_tokens": eight}))) == 9
+
+
+def test_tokens_that_were_typed_with_the_apps_own_are_counted_too() -> None:
+    assert problem(api_token="aaaa,bbbb,aaaa") == ("api_token", "repeated_token")
+    assert problem(api_token=",".join(f"token{number}" for number in range(10))) == ("api_token", "too_many_tokens")
+
+
+@pytest.mark.parametrize(("given", "missing"), [("basic_user", "basic_password"), ("basic_password", "basic_user")])
+def test_half_a_login_names_the_other_half(given: str, missing: str) -> None:
+    assert problem(**{given: "canary"}) == (missing, "required")
+    assert problem(**{given: "canary", missing: " "}) == (missing, "required")
+
+
+@pytest.mark.parametrize(
+    ("login", "code"),
+    [({"basic_user": "ca:nary"}, "bad_login"), ({"basic_user": "cana\nry"}, "bad_login")],
+)
+def test_a_login_that_cannot_be_sent_is_refused(login: dict[str, str], code: str) -> None:
+    assert problem(**login, basic_password="pass word") == ("basic_user", code)
+
+
+def test_a_password_is_kept_to_the_letter() -> None:
+    login = {"basic_user": "user", "basic_password": " パス:word "}
+
+    assert parsed(**login)["basic_password"] == " パス:word "
+
+
+@pytest.mark.parametrize("typed", [True, "true", "yes", "1", 1, "はい", "ＹＥＳ"])
+def test_yes_is_understood(typed: Any) -> None:
+    assert parsed(may_view=typed)["may_view"] is True
+
+
+@pytest.mark.parametrize("typed", [False, "false", "no", "0", 0, "いいえ", "", None])
+def test_no_is_understood(typed: Any) -> None:
+    assert parsed(may_view=typed)["may_view"] is False
+
+
+@pytest.mark.parametrize("typed", ["perhaps", 2, 1.5, ["yes"]])
+def test_neither_yes_nor_no_is_refused(typed: Any) -> None:
+    assert problem(may_view=typed) == ("may_view", "not_yes_or_no")
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "kept"),
+    [
+        ("request_megabytes", "５０", 50),
+        ("request_megabytes", 1, 1),
+        ("daily_requests", "100,000", 100_000),
+        ("daily_requests", " 100000 ", 100_000),
+        ("daily_share", "５０", 50),
+        ("daily_share", "", 100),
+    ],
+)
+def test_amounts_are_understood_as_people_write_them(name: str, typed: Any, kept: int) -> None:
+    assert parsed(**{name: typed})[name] == kept
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("request_megabytes", 0),
+        ("request_megabytes", "51"),
+        ("request_megabytes", True),
+        ("daily_requests", "-1"),
+        ("daily_requests", "10000.5"),
+        ("daily_requests", "unlimited"),
+        ("daily_share", "101"),
+        ("daily_share", "0"),
+    ],
+)
+def test_amounts_out_of_bounds_are_refused_with_the_bounds(name: str, typed: Any) -> None:
+    assert problem(**{name: typed}) == (name, "out_of_range")
+
+
+def test_every_setting_has_a_label_and_every_optional_one_its_help_in_both_languages() -> None:
+    for name, field in KintoneSettings.model_fields.items():
+        extra: Any = field.json_schema_extra
+        assert all(extra["label"].values()), name
+        assert all(extra["help"].values()), name
+
+
+def test_what_was_parsed_with_everything_is_parsed_to_the_same_again() -> None:
+    full = GOOD | {"lookup_tokens": "a b", "basic_user": "u", "basic_password": "p", "may_view": "はい"}
+    once = KintoneSettings.parse(full).revealed()
+
+    assert KintoneSettings.parse(once).revealed() == once

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from renkei import spec
-from renkei_kintone import account, fields, push, records
+from renkei_kintone import account, fields, push, records, verify
 from renkei_kintone.manifest import MANIFEST
 from renkei_kintone.settings import KintoneSettings
 
@@ -22,7 +22,7 @@ async def crm_authenticate(ctx: spec.Context[KintoneSettings], request: spec.Aut
 
 @spec.discover
 async def crm_discover(ctx: spec.Context[KintoneSettings], request: spec.DiscoverRequest) -> spec.TargetSchema:
-    """Read the live form's fields with one request."""
+    """Read the live form's fields, and the precision of numbers where the token may view."""
     return await fields.discover(ctx, request)
 
 
@@ -34,5 +34,11 @@ def crm_map(request: spec.MapRequest) -> spec.MapResult:
 
 @spec.push
 async def crm_push(ctx: spec.Context[KintoneSettings], request: spec.PushRequest) -> spec.PushReport:
-    """Add the records with one request, or a few where they are large."""
+    """Add the records with one request, or a few where they are large; upload their files before."""
     return await push.push(ctx, request)
+
+
+@spec.verify
+async def crm_verify(ctx: spec.Context[KintoneSettings], request: spec.VerifyRequest) -> spec.VerifyReport:
+    """Look for records by their key, where the token may view; else nobody can tell."""
+    return await verify.verify(ctx, request)

@@ -49,7 +49,14 @@ CALCULATIONS = MappingProxyType(
 )
 """Canonical type of a CALC by its `format`; durations such as `HOUR_MINUTE` read as text."""
 
+ENTITIES = MappingProxyType({"USER_SELECT": "USER", "ORGANIZATION_SELECT": "ORGANIZATION", "GROUP_SELECT": "GROUP"})
+"""Selections of users, organizations and groups, and what kintone calls one of these."""
+
 _SYSTEM = Text(ja="kintoneが自動で入力する項目です。", en="kintone fills this field itself.")
+_MANAGED = Text(
+    ja="kintoneが自動で入力する項目です。書き込むにはアプリ管理権限が必要で、連携には使いません。",
+    en="kintone fills this field itself; writing it would take the permission to manage the app.",
+)
 _PROCESS = Text(
     ja="プロセス管理の項目です。レコードの追加時には書き込めません。",
     en="This field belongs to process management and cannot be written when a record is added.",
@@ -68,10 +75,10 @@ UNKNOWN_TYPE = Text(
 NOT_WRITTEN = MappingProxyType(
     {
         "RECORD_NUMBER": _SYSTEM,
-        "CREATOR": _SYSTEM,
-        "MODIFIER": _SYSTEM,
-        "CREATED_TIME": _SYSTEM,
-        "UPDATED_TIME": _SYSTEM,
+        "CREATOR": _MANAGED,
+        "MODIFIER": _MANAGED,
+        "CREATED_TIME": _MANAGED,
+        "UPDATED_TIME": _MANAGED,
         "STATUS": _PROCESS,
         "STATUS_ASSIGNEE": _PROCESS,
         "CATEGORY": Text(
@@ -84,13 +91,6 @@ NOT_WRITTEN = MappingProxyType(
         "LABEL": _LAYOUT,
         "SPACER": _LAYOUT,
         "HR": _LAYOUT,
-        "FILE": Text(
-            ja="添付ファイルには、この版ではまだ対応していません。",
-            en="Attachments are not yet written in this version.",
-        ),
-        "SUBTABLE": Text(
-            ja="テーブルには、この版ではまだ対応していません。", en="Tables are not yet written in this version."
-        ),
     }
 )
 """Why fields of a type are never written, by native type."""

@@ -1,8 +1,13 @@
-"""Discovery: kintone's form fields as canonical fields. One request that an add-only token may make."""
+"""Discovery: kintone's form fields as canonical fields. One request that an add-only token may make.
+
+Where the settings say that the token may view records, a second one asks for the precision of numbers, which is in the
+app's settings. Which permission that call needs is documented by kind only (viewing), so it is not made otherwise.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -18,9 +23,11 @@ from renkei.spec import (
     Text,
     Unavailable,
 )
+from renkei_kintone.account import NOT_ALLOWED
 from renkei_kintone.field_types import (
     CALCULATED,
     CALCULATIONS,
+    ENTITIES,
     FILLED_BY_LOOKUP,
     LINKS,
     NEVER_REQUIRED,
@@ -29,34 +36,70 @@ from renkei_kintone.field_types import (
     UNKNOWN_TYPE,
 )
 from renkei_kintone.settings import KintoneSettings
-from renkei_kintone.wire import checked_app_id, read
+from renkei_kintone.wire import Refusal, checked_app_id, error_for_read, get, read
 
 Properties = Mapping[str, Any]
 
 UNIQUE_TEXT_LENGTH = 64
 """A text that must be unique holds no more, whatever its own setting says."""
 
-NUMBER_DIGITS, NUMBER_DECIMALS = 16, 4
-"""kintone's defaults. The app's own figures are in its settings, which an add-only token may not read."""
 
-_PRECISION_NOTE = Text(
-    ja="桁数はkintoneの初期設定（全体16桁、小数部4桁）とみなしています。アプリの設定が違う場合、小数部はkintoneの"
-    "設定で丸められます。",
-    en="kintone's default precision is assumed: 16 digits in all, 4 of them decimals. An app set to fewer "
-    "decimals rounds.",
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Precision:
+    """What the app keeps of every number.
+
+    Attributes:
+        digits: in all, of which *decimals* are kept free for those after the point.
+        decimals: after the point; kintone rounds what is finer.
+        note: where they are not the app's own figures, why.
+    """
+
+    digits: int
+    decimals: int
+    note: Text | None = None
+
+
+ASSUMED = Precision(
+    digits=16,
+    decimals=4,
+    note=Text(
+        ja="桁数はkintoneの初期設定（全体16桁、小数部4桁）とみなしています。アプリの設定が違う場合、小数部はkintoneの設定で"
+        "丸められます。APIトークンに「レコード閲覧」を付け、接続の設定で閲覧もできるとすると、アプリの設定を読み取ります。",
+        en="kintone's default precision is assumed: 16 digits in all, 4 of them decimals. An app set to fewer decimals "
+        "rounds. With a token that may view records, and a connection that says so, the app's own setting is read.",
+    ),
+)
+"""kintone's defaults, where the app's own figures were not asked for."""
+
+_REFUSED_PRECISION = Precision(
+    digits=ASSUMED.digits,
+    decimals=ASSUMED.decimals,
+    note=Text(
+        ja="アプリの設定を読み取る権限がないため、桁数はkintoneの初期設定（全体16桁、小数部4桁）とみなしています。",
+        en="The token may not read the app's settings, so kintone's default precision is assumed: 16 digits in all, 4 "
+        "of them decimals.",
+    ),
+)
+_DIGITS, _DECIMALS = range(1, 31), range(11)
+
+_MINUTE_NOTE = Text(
+    ja="kintoneは日時と時刻を分単位で保存します。秒は切り捨てられます。",
+    en="kintone keeps times to the minute; seconds are cut off.",
 )
 _LENGTH_NOTE = Text(
     ja="最小文字数が設定されているため、空のままでは登録できません。",
     en="The field has a minimum length, so kintone refuses a record that leaves it empty.",
 )
 _LOOKUP_NOTE = Text(
-    ja="ルックアップに書き込むには、参照先のアプリの「レコード閲覧」付きAPIトークンも必要です。",
-    en="Writing to a lookup also takes a token of the referenced app with 'View records'.",
+    ja="ルックアップに書き込むには、参照先のアプリの「レコード閲覧」付きAPIトークンも必要です。参照先にない値は登録できません。"
+    "文字数の上限は分かりません。",
+    en="Writing to a lookup also takes a token of the referenced app with 'View records', and the value has to be "
+    "there. How long it may be is not told.",
 )
 
 
 async def discover(ctx: Context[KintoneSettings], request: DiscoverRequest) -> TargetSchema:
-    """Ask for the live form's fields.
+    """Ask for the live form's fields, and for the precision of numbers where the token may read it.
 
     The answer does not hold the app's name, and one request is enough for what must be known, so the schema is
     labelled by the app's number; `Account.targets` has the name.
@@ -66,27 +109,54 @@ async def discover(ctx: Context[KintoneSettings], request: DiscoverRequest) -> T
     properties = answer.get("properties")
     if not isinstance(properties, dict) or not all(isinstance(item, dict) for item in properties.values()):
         raise Unavailable("unexpected_answer", "kintone's app/form/fields.json holds no 'properties' to read")
-    return schema_of(app, properties)
+    numbers = any(item.get("type") == "NUMBER" for item in _with_columns(properties.values()))
+    return schema_of(app, properties, await _precision(ctx, app) if numbers and ctx.settings.may_view else ASSUMED)
 
 
-def schema_of(app: str, properties: Properties) -> TargetSchema:
+async def _precision(ctx: Context[KintoneSettings], app: str) -> Precision:
+    """The app's own figures, or kintone's defaults where kintone itself says that the token may not read them."""
+    answer = await get(ctx, "app/settings", {"app": app})
+    if isinstance(answer, Refusal):
+        if answer.code in NOT_ALLOWED:
+            return _REFUSED_PRECISION
+        raise error_for_read(answer)
+    told = answer.data.get("numberPrecision")
+    digits = _integer(told.get("digits")) if isinstance(told, dict) else None
+    decimals = _integer(told.get("decimalPlaces")) if isinstance(told, dict) else None
+    if digits not in _DIGITS or decimals not in _DECIMALS or decimals is None or digits is None:
+        raise Unavailable("unexpected_answer", "kintone's app/settings.json holds no 'numberPrecision' to read")
+    return Precision(digits=digits, decimals=decimals)
+
+
+def schema_of(app: str, properties: Properties, precision: Precision = ASSUMED) -> TargetSchema:
     """The schema that `properties`, as kintone gives them, describe."""
     filled = _filled_by_lookups(properties.values())
-    hidden = [code for code, item in properties.items() if "lookup" in item and item["lookup"] is None]
+    hidden = [item for item in _with_columns(properties.values()) if "lookup" in item and item["lookup"] is None]
     return TargetSchema(
         target=app,
         label=f"app {app}",
-        fields=tuple(_field(code, item, filled) for code, item in properties.items()),
-        warnings=tuple(_hidden_lookup(properties[code].get("label") or code) for code in hidden),
+        fields=tuple(_field(code, item, filled, precision) for code, item in properties.items()),
+        warnings=tuple(_hidden_lookup(str(item.get("label") or item.get("code") or "")) for item in hidden),
     )
+
+
+def _with_columns(items: Iterable[Properties]) -> Iterator[Properties]:
+    """The fields of a form, and the columns of its tables."""
+    for item in items:
+        yield item
+        columns = item.get("fields")
+        if isinstance(columns, dict):
+            yield from (column for column in columns.values() if isinstance(column, dict))
 
 
 def _hidden_lookup(name: str) -> Text:
     return Text(
         ja=f"ルックアップ「{name}」の設定を見る権限がないため、どの項目がルックアップで上書きされるか分かりません。"
-        "参照先のアプリの「レコード閲覧」付きAPIトークンを追加すると分かります。",
+        "参照先のアプリの「レコード閲覧」付きAPIトークンを、接続の設定の「参照先アプリのAPIトークン」に追加してください。"
+        "ルックアップに書き込むときにも必要です。",
         en=f"The settings of the lookup {name!r} are hidden from this token, so any field may be overwritten by it. "
-        "A token of the referenced app with 'View records' shows them.",
+        "Add a token of the referenced app with 'View records' to the connection, under 'API tokens of referenced "
+        "apps'; writing to the lookup takes it, too.",
     )
 
 
@@ -98,7 +168,7 @@ def _filled_by_lookups(items: Iterable[Properties]) -> frozenset[str]:
     return frozenset(filled)
 
 
-def _field(code: str, item: Properties, filled: frozenset[str]) -> Field:
+def _field(code: str, item: Properties, filled: frozenset[str], precision: Precision) -> Field:
     native = str(item.get("type", ""))
     why_not = _why_not(code, native, item, filled)
     unique = item.get("unique") is True
@@ -122,20 +192,22 @@ def _field(code: str, item: Properties, filled: frozenset[str]) -> Field:
         length_unit=LengthUnit.UTF16,
         minimum=_decimal(item.get("minValue")),
         maximum=_decimal(item.get("maxValue")),
-        digits=NUMBER_DIGITS if number else None,
-        decimals=NUMBER_DECIMALS if number else None,
-        choices=_choices(item.get("options")),
+        digits=precision.digits if number else None,
+        decimals=precision.decimals if number else None,
+        choices=_entities(native, item) if native in ENTITIES else _choices(item.get("options")),
+        choices_open=native in ENTITIES,
         precision=_PRECISION.get(native),
         references=_reference(item),
-        fields=_columns(item),
+        fields=_columns(item, precision),
         notes=tuple(
             note
             for note, said in (
-                (_PRECISION_NOTE, number),
+                (precision.note, number),
+                (_MINUTE_NOTE, native in ("TIME", "DATETIME")),
                 (_LENGTH_NOTE, too_short_if_empty),
                 (_LOOKUP_NOTE, "lookup" in item),
             )
-            if said
+            if said and note is not None
         ),
     )
 
@@ -182,6 +254,17 @@ def _choices(options: Any) -> tuple[Choice, ...]:
     return tuple(Choice(code=code, label=str(option.get("label") or code)) for code, option in named)
 
 
+def _entities(native: str, item: Properties) -> tuple[Choice, ...]:
+    """Those whom the form offers for a choice. It offers them on the screen alone: the API takes all others, too.
+
+    Where it offers the members of an organization or group, who they are is not told.
+    """
+    offered = item.get("entities")
+    named = [one for one in offered if isinstance(one, dict)] if isinstance(offered, list) else []
+    codes = [str(one["code"]) for one in named if one.get("type") == ENTITIES[native] and one.get("code")]
+    return tuple(Choice(code=code, label=code) for code in dict.fromkeys(codes))
+
+
 def _reference(item: Properties) -> Reference | None:
     """A `lookup` key makes a lookup, even where it is null because the other app is hidden."""
     if "lookup" not in item:
@@ -194,13 +277,13 @@ def _reference(item: Properties) -> Reference | None:
     return Reference(target=str(app) if app else None, field=str(key) if key else None)
 
 
-def _columns(item: Properties) -> tuple[Field, ...]:
+def _columns(item: Properties, precision: Precision) -> tuple[Field, ...]:
     columns = item.get("fields")
     if not isinstance(columns, dict):
         return ()
     inner = {code: column for code, column in columns.items() if isinstance(column, dict)}
     filled = _filled_by_lookups(inner.values())
-    return tuple(_field(code, column, filled) for code, column in inner.items())
+    return tuple(_field(code, column, filled, precision) for code, column in inner.items())
 
 
 def _integer(text: Any) -> int | None:

@@ -17,8 +17,11 @@ from renkei.testing import BackendAnswer, BadSettings, Kit, SeenRecord, Situatio
 from renkei_kintone.simulator import Kintone
 from renkei_kintone.simulator.domain import Token
 
-_TOKEN = "simulated-add-only-token"
+_TOKEN = "simulated-add-and-view-token"
 _SECOND_TOKEN = "simulated-token-of-another-app"
+_BRANCHES = "5"
+_BRANCH_TOKEN = "simulated-branch-view-token"
+_SECOND_BRANCH_TOKEN = "simulated-branch-view-token-of-the-second"
 _SLIP = "受付番号"
 _TAKEN = "すでに登録されている受付番号"
 _AMOUNT = "金額"  # a number without bounds: the sample's own is never negative and short
@@ -36,6 +39,8 @@ class KintoneKit(Kit):
         "操作ユーザ": (("tanaka",), ("sato", "suzuki"), ("Administrator", "tanaka", "sato"), _STAFF),
         "担当部署": (("support",), ("sales", "support")),
         "担当グループ": (("everyone",),),
+        "拠点コード": ("osaka", "tokyo"),
+        "売上番号": (Decimal(7), Decimal("12.5")),
     }
     filled = frozenset({"顧客ランク"})
     answers: ClassVar[Mapping[Situation, BackendAnswer]] = {
@@ -52,12 +57,18 @@ class KintoneKit(Kit):
         self._app = self._kintone.asgi()
 
     def good_settings(self) -> Mapping[str, Any]:
-        """A token that may add records and nothing more."""
-        return {"subdomain": "demo", "app_id": "1", "api_token": _TOKEN}
+        """A token that may add and view records, which is all that the plugin uses; and that of a lookup's app."""
+        return {
+            "subdomain": "demo",
+            "app_id": "1",
+            "api_token": _TOKEN,
+            "lookup_tokens": _BRANCH_TOKEN,
+            "may_view": True,
+        }
 
     def second_settings(self) -> Mapping[str, Any]:
-        """A token of the other app."""
-        return {"subdomain": "demo", "app_id": "3", "api_token": _SECOND_TOKEN}
+        """A token of the other app, which may add records and nothing more."""
+        return {"subdomain": "demo", "app_id": "3", "api_token": _SECOND_TOKEN, "lookup_tokens": _SECOND_BRANCH_TOKEN}
 
     def wrong_credentials(self) -> Mapping[str, Any]:
         """A token that kintone does not know."""
@@ -71,6 +82,8 @@ class KintoneKit(Kit):
             BadSettings(settings={**good, "app_id": "対応履歴"}, field="app_id"),
             BadSettings(settings={**good, "api_token": "simulated token"}, field="api_token"),
             BadSettings(settings={**good, "guest_space_id": "zero"}, field="guest_space_id"),
+            BadSettings(settings={**good, "lookup_tokens": _TOKEN}, field="lookup_tokens"),
+            BadSettings(settings={**good, "request_megabytes": "4000"}, field="request_megabytes"),
         )
 
     def simulator(self) -> Any:
@@ -91,7 +104,7 @@ class KintoneKit(Kit):
             SeenRecord(
                 id=record.id,
                 values={
-                    code: _canonical(app.fields[code]["type"], value)
+                    code: self._canonical(app.fields[code], value)
                     for code, value in record.values.items()
                     if code in app.fields
                 },
@@ -104,6 +117,20 @@ class KintoneKit(Kit):
         app = self._kintone.apps[target]
         native = {code: _native(app.fields[code]["type"], value) for code, value in values.items()}
         return app.store(native, self._kintone.instant()).id
+
+    def _canonical(self, item: Mapping[str, Any], value: Any) -> Any:
+        match item["type"]:
+            case "FILE":
+                held = (self._kintone.files.attached[one["fileKey"]].file for one in value)
+                return tuple((file.name, file.data) for file in held)
+            case "SUBTABLE":
+                return tuple(self._row(item["fields"], row["value"]) for row in value)
+            case native:
+                return _canonical(native, value)
+
+    def _row(self, columns: Mapping[str, Any], cells: Mapping[str, Any]) -> dict[str, Any]:
+        held = {code: cell["value"] for code, cell in cells.items() if cell["value"] not in (None, "", [])}
+        return {code: self._canonical(columns[code], value) for code, value in held.items()}
 
     def poison(self, values: Mapping[str, Value]) -> Mapping[str, Value]:
         """A number that another record has already: refused, and named."""
@@ -127,7 +154,7 @@ class KintoneKit(Kit):
 
     def revoke_permission(self) -> None:
         """「レコード追加」 was unticked."""
-        self._kintone.tokens[_TOKEN] = Token(_TOKEN, "1", frozenset())
+        self._kintone.tokens[_TOKEN] = Token(_TOKEN, "1", frozenset({"view"}))
 
 
 def _domain() -> Kintone:
@@ -139,21 +166,48 @@ def _domain() -> Kintone:
     data["apps"].append({**data["apps"][0], "id": 3, "name": "対応履歴（大阪）"})
     for app in (data["apps"][0], data["apps"][-1]):
         app["fields"] = {**app["fields"], **_looked_up_in(str(app["id"]))}
+    data["tokens"] = [one for one in data["tokens"] if one["token"] != _TOKEN]
+    data["tokens"].append({"token": _TOKEN, "app": 1, "permissions": ["add", "view"]})
     data["tokens"].append({"token": _SECOND_TOKEN, "app": 3, "permissions": ["add"]})
+    data["apps"].append(_branches())
+    for token in (_BRANCH_TOKEN, _SECOND_BRANCH_TOKEN):
+        data["tokens"].append({"token": token, "app": int(_BRANCHES), "permissions": ["view"]})
     kintone = Kintone.from_data(data)
-    kintone.apps["1"].taken[_SLIP] = {_TAKEN}
+    for branch, number in (("osaka", "7"), ("tokyo", "12.5")):
+        kintone.apps[_BRANCHES].store({"拠点": branch, "番号": number, "住所": branch.title()}, kintone.instant())
+    kintone.apps["1"].taken[_SLIP] = {_TAKEN: ""}
     return kintone
 
 
+def _branches() -> dict[str, Any]:
+    fields = {
+        "拠点": {"type": "SINGLE_LINE_TEXT", "unique": True},
+        "番号": {"type": "NUMBER", "unique": True},
+        "住所": {"type": "SINGLE_LINE_TEXT"},
+    }
+    return {"id": int(_BRANCHES), "name": "拠点", "fields": fields}
+
+
 def _looked_up_in(app: str) -> dict[str, Any]:
-    """A lookup in the app itself, whose settings a token shows that may only add, and the field that it fills."""
+    """Lookups in the app itself, whose settings a token shows that may only add, and in another, and what they fill."""
     lookup = {
         "relatedApp": {"app": app, "code": ""},
         "relatedKeyField": "キー",
         "fieldMappings": [{"field": "前回の件名", "relatedField": "件名"}],
     }
     text = {"type": "SINGLE_LINE_TEXT"}
-    return {"前回": {**text, "lookup": lookup}, "前回の件名": text}
+    return {
+        "前回": {**text, "lookup": lookup},
+        "前回の件名": text,
+        "拠点コード": {**text, "lookup": _of_branches("拠点", "拠点住所", "住所")},
+        "拠点住所": text,
+        "売上番号": {"type": "NUMBER", "lookup": _of_branches("番号")},
+    }
+
+
+def _of_branches(key: str, *filled: str) -> dict[str, Any]:
+    mappings = [{"field": field, "relatedField": other} for field, other in zip(filled[::2], filled[1::2], strict=True)]
+    return {"relatedApp": {"app": _BRANCHES, "code": ""}, "relatedKeyField": key, "fieldMappings": mappings}
 
 
 def _canonical(native: str, value: Any) -> Any:

@@ -20,11 +20,21 @@ from renkei_kintone.addresses import DOMAINS
 from renkei_kintone.meanings import MEANINGS
 from renkei_kintone.settings import KintoneSettings
 
-RECORDS_PER_REQUEST = 100
+RECORDS_PER_CALL = 100
 """`POST records.json` refuses the 101st record, and with it the other hundred."""
 
-REQUEST_BYTES = 4 * 1024 * 1024
-"""Our own cap: kintone documents none. It bounds what one lost answer costs, and memory."""
+CALLS_PER_BULK = 20
+"""A bulk request takes no more calls. It stores all that they hold, or nothing."""
+
+RECORDS_PER_REQUEST = RECORDS_PER_CALL * CALLS_PER_BULK
+
+MEGABYTE = 1024 * 1024
+
+REQUEST_BYTES = 4 * MEGABYTE
+"""Our own cap: kintone documents none. It bounds what one lost answer costs, and memory. A setting moves it."""
+
+LARGEST_FILE = 1024 * MEGABYTE
+"""kintone's documentation: one file is at most 1 GB."""
 
 # kintone documents no figure. Its web servers give up on a request long before this, and an answer that has not
 # come by then is no longer being worked on; core waits so long before it trusts an error on the key field.
@@ -57,38 +67,32 @@ _CAPABILITIES = {
         en="API tokens do not expire.",
     ),
     "verify": _not(
-        CapabilityState.NOT_IMPLEMENTED,
-        ja="「レコード追加」だけのAPIトークンではレコードを検索できません。重複は、値の重複を禁止した連携キーの項"
-        "目で防ぎます。",
-        en="A token with 'Add records' alone cannot search; a key field that prohibits duplicates prevents "
-        "doubles instead.",
+        CapabilityState.PARTIAL,
+        ja="APIトークンで「レコード閲覧」もでき、接続の設定にそう入力した場合だけ、レコードを連携キーで探せます。"
+        "「レコード追加」だけのAPIトークンでは、値の重複を禁止した連携キーの項目で重複を防ぎます。",
+        en="Records are looked for by their key only where the token may view them and the connection's settings say "
+        "so. With 'Add records' alone, a key field that prohibits duplicates prevents doubles instead.",
     ),
     "upgrade": _not(
         CapabilityState.NOT_IMPLEMENTED,
         ja="最初の版なので、移行するデータがありません。",
         en="This is the first version: there is no older data.",
     ),
-    "files": _not(
-        CapabilityState.NOT_IMPLEMENTED,
-        ja="添付ファイルには、まだ対応していません。",
-        en="Attachments are not sent yet.",
-    ),
-    "tables": _not(
-        CapabilityState.NOT_IMPLEMENTED,
-        ja="テーブルには、まだ対応していません。",
-        en="Tables are not written yet.",
-    ),
+    "files": Capability(state=CapabilityState.SUPPORTED),
+    "tables": Capability(state=CapabilityState.SUPPORTED),
     "references": _not(
         CapabilityState.PARTIAL,
-        ja="ルックアップには値を書き込めますが、参照先に値があるかどうかは送信するまで分かりません。",
-        en="A lookup's key is written, but whether the referenced app holds it is known only when it is sent.",
+        ja="ルックアップには値を書き込めますが、参照先に値があるかどうかは送信するまで分かりません。参照先のアプリの"
+        "APIトークンも必要です。",
+        en="A lookup's key is written, but whether the referenced app holds it is known only when it is sent. It takes "
+        "a token of that app, too.",
     ),
 }
 
 MANIFEST = Manifest(
     id="kintone",
     version=__version__,
-    spec=">=1.0,<2",
+    spec=">=1.1,<2",
     name=Text(ja="kintone", en="kintone"),
     settings=KintoneSettings,
     hosts=tuple(f"*.{domain}" for domain in DOMAINS),
@@ -98,7 +102,8 @@ MANIFEST = Manifest(
     # Nothing documented says that two simultaneous writes cannot both pass the duplicate check.
     uniqueness="checked",
     # What carries kintone's own code was refused by its API, whatever the status (520 among them).
-    refusals=(Refusal(json_key="code"),),
+    # A refused bulk request has one part for each call, with the code in that of the call that failed.
+    refusals=(Refusal(json_key="code"), Refusal(json_key="results")),
     settles_within=SETTLES_WITHIN,
     # 200, and the value is dropped.
     unknown_fields="ignored",

@@ -1,91 +1,56 @@
-"""Push: `POST records.json`, and one verdict per record from whatever came back.
+"""Push: as few requests as hold the records, and one verdict for each record.
 
-A request is stored as a whole or not at all. What kintone names is rejected, what stands beside it is innocent,
-and where it names nobody all are suspect; core splits those. Only an id in the answer makes a record created.
+Up to 100 records go to `records.json`, more of them to one `bulkRequest.json`. Records with attachments go after the
+others: their files are uploaded first, and however long that takes, the others do not wait for it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
 
 import httpx
 
 from renkei.spec import (
     BackendError,
     Context,
-    Created,
-    Duplicate,
+    Load,
     NotStored,
     OutcomeUnknown,
     PushReport,
     PushRequest,
     Rejected,
-    Suspect,
-    TargetNotFound,
-    TargetSchema,
     Unavailable,
-    Unknown,
     Verdict,
     WireRecord,
     carrying,
 )
-from renkei_kintone.manifest import RECORDS_PER_REQUEST, REQUEST_BYTES
-from renkei_kintone.meanings import MEANINGS
-from renkei_kintone.records import key_fits
+from renkei_kintone.bulk import Encoded, Envelope, requests_of
+from renkei_kintone.manifest import MEGABYTE, RECORDS_PER_REQUEST
 from renkei_kintone.settings import KintoneSettings
-from renkei_kintone.validation import Complaint, complaints_by_record, sentence
-from renkei_kintone.wire import (
-    Refusal,
-    api_url,
-    checked_app_id,
-    error_without_code,
-    headers,
-    lane_error,
-    record_url,
-    refusal_in,
-    unknown_outcome,
-)
+from renkei_kintone.uploads import FileRefused, file_fields, files_in, upload, with_keys
+from renkei_kintone.verdicts import Errand, Outcome, all_unknown, not_stored, outcome_of
+from renkei_kintone.wire import checked_app_id, headers, load_in
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Encoded:
-    """A record and its bytes on the wire."""
-
-    record: WireRecord
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Outcome:
-    """What became of one request's records; *stopped_by* ends the push."""
-
-    verdicts: Sequence[Verdict]
-    stopped_by: BackendError | None = None
+LEAST_TIME: Final = timedelta(seconds=2)
+"""No further request is begun with less: what is cut off on the wire is in doubt, what was not begun is not stored."""
 
 
 async def push(ctx: Context[KintoneSettings], request: PushRequest) -> PushReport:
-    """Send the records in as few requests as the byte cap allows, and stop at the first error of the lane.
+    """Send the records in as few requests as their number and bytes allow; stop at the first error of the lane.
 
     Raises:
         Unavailable, TargetNotFound: the push itself cannot be sent. Nothing was.
     """
     app = checked_app_id(request.target)
     _check_size(request)
-    encoded, unsendable = _encode(request.records)
-    verdicts: list[Verdict] = list(unsendable)
-    stopped_by: BackendError | None = None
-    for chunk in _chunks(encoded, room=REQUEST_BYTES - len(_body(app, []))):
-        records = [item.record for item in chunk]
-        if stopped_by is None:
-            outcome = await _send(ctx, request, app, records, _body(app, [item.body for item in chunk]))
-            verdicts += outcome.verdicts
-            stopped_by = outcome.stopped_by
-        else:
-            verdicts += [NotStored(key=record.key) for record in records]
-    return PushReport(verdicts=tuple(verdicts), stopped_by=stopped_by)
+    sending = _Sending(ctx, request, app)
+    with_files = sending.with_files()
+    await sending.send([record for record in request.records if record.key not in with_files])
+    await sending.send(await sending.uploaded(list(with_files.values())))
+    return sending.report()
 
 
 def _check_size(request: PushRequest) -> None:
@@ -95,174 +60,114 @@ def _check_size(request: PushRequest) -> None:
         raise Unavailable("repeated_key", "a push holds each delivery key once; nothing was sent")
 
 
-def _encode(records: Sequence[WireRecord]) -> tuple[list[_Encoded], list[Rejected]]:
-    encoded: list[_Encoded] = []
-    unsendable: list[Rejected] = []
-    for record in records:
+class _Sending:
+    """One push under way: the verdicts so far, and what has stopped it."""
+
+    def __init__(self, ctx: Context[KintoneSettings], request: PushRequest, app: str) -> None:
+        self._ctx = ctx
+        self._request = request
+        self._errand = Errand(settings=ctx.settings, clock=ctx.clock, request=request, app=app)
+        self._envelope = Envelope(settings=ctx.settings, app=app)
+        self._most_bytes = ctx.settings.request_megabytes * MEGABYTE
+        self._file_fields = file_fields(request.target_schema)
+        self._whole = ctx.remaining()
+        self._verdicts: dict[str, Verdict] = {}
+        self._stopped_by: BackendError | None = None
+        self._lost_upload: Unavailable | None = None
+        self._load: Load | None = None
+
+    def report(self) -> PushReport:
+        """One verdict for each record, in the order of the request; what was not reached is not stored."""
+        verdicts = (self._verdicts.get(record.key) or NotStored(key=record.key) for record in self._request.records)
+        stopped_by = self._stopped_by or self._lost_upload
+        return PushReport(verdicts=tuple(verdicts), stopped_by=stopped_by, load=self._load)
+
+    def with_files(self) -> dict[str, WireRecord]:
+        """The records that hold a file, by key."""
+        if not self._file_fields:
+            return {}
+        return {record.key: record for record in self._request.records if self._places(record)}
+
+    def _places(self, record: WireRecord) -> list[str]:
+        return [code for code in self._file_fields if any(files_in(record.fields.get(code)))]
+
+    async def send(self, records: Sequence[WireRecord]) -> None:
+        """Send *records*, until something stops the push."""
+        chunks = requests_of(self._encoded(records), self._envelope, most_bytes=self._most_bytes)
+        for number, calls in enumerate(chunks):
+            # Whoever gives a push less than that from the start wants its first request all the same.
+            if self._stopped_by is not None or (number and self._ctx.remaining() < LEAST_TIME):
+                return
+            self._take(await self._sent(calls))
+
+    def _encoded(self, records: Sequence[WireRecord]) -> list[Encoded]:
+        encoded: list[Encoded] = []
+        for record in records:
+            try:
+                body = json.dumps(record.fields, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+            except (TypeError, ValueError):  # a file where none goes, NaN, half of a surrogate pair
+                self._reject(record, "not_sendable")
+                continue
+            if len(body) > self._most_bytes // 2:
+                self._reject(record, "too_large")
+            else:
+                encoded.append(Encoded(record=record, body=body))
+        return encoded
+
+    async def _sent(self, encoded: Sequence[Sequence[Encoded]]) -> Outcome:
+        calls = [[one.record for one in part] for part in encoded]
+        records = [record for part in calls for record in part]
         try:
-            body = json.dumps(record.fields, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-        except (TypeError, ValueError):  # a file, NaN, half of a surrogate pair
-            unsendable.append(Rejected(key=record.key, code="not_sendable"))
-            continue
-        if len(body) > REQUEST_BYTES // 2:
-            unsendable.append(Rejected(key=record.key, code="too_large"))
-        else:
-            encoded.append(_Encoded(record=record, body=body))
-    return encoded, unsendable
+            response: httpx.Response = await self._ctx.http.post(
+                self._envelope.address(len(calls)),
+                content=self._envelope.body(encoded),
+                headers=headers(self._ctx.settings) | {"Content-Type": "application/json"},
+                extensions=carrying(records),
+            )
+        except OutcomeUnknown as error:
+            return all_unknown(records, error)
+        except BackendError as error:
+            return not_stored(records, error)
+        self._load = load_in(response) or self._load
+        return outcome_of(self._errand, calls, response)
 
+    async def uploaded(self, records: Sequence[WireRecord]) -> list[WireRecord]:
+        """Those of *records* whose files kintone has now, with the keys of them.
 
-def _chunks(encoded: Sequence[_Encoded], *, room: int) -> Iterator[list[_Encoded]]:
-    chunk: list[_Encoded] = []
-    size = 0
-    for item in encoded:
-        if chunk and size + len(item.body) + 1 > room:
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(item)
-        size += len(item.body) + 1
-    if chunk:
-        yield chunk
+        The second half of the push's time is left for sending: what has no file there by then waits for the next push.
+        One upload that fails stops nobody else's; after two in a row it is kintone's trouble, and not the file's.
+        """
+        ready: list[WireRecord] = []
+        failed = 0
+        for record in records:
+            if self._stopped_by is not None or failed > 1 or self._ctx.remaining() < max(self._whole / 2, LEAST_TIME):
+                break
+            try:
+                ready.append(await self._with_keys(record))
+                failed = 0
+            except Unavailable as error:
+                self._lost_upload = error
+                failed += 1
+            except BackendError as error:
+                self._stopped_by = error
+            except FileRefused as refused:
+                self._reject(record, refused.code, field=refused.field)
+        return ready
 
+    async def _with_keys(self, record: WireRecord) -> WireRecord:
+        keys: dict[str, list[str]] = {}
+        for code in self._places(record):
+            try:
+                files = files_in(record.fields[code])
+                keys[code] = [await upload(self._ctx, ref, enough=self._whole * 0.75) for ref in files]
+            except FileRefused as refused:
+                refused.field = code
+                raise
+        return with_keys(record, keys)
 
-def _body(app: str, records: Sequence[bytes]) -> bytes:
-    return b'{"app":' + app.encode() + b',"records":[' + b",".join(records) + b"]}"
+    def _reject(self, record: WireRecord, code: str, field: str | None = None) -> None:
+        self._verdicts[record.key] = Rejected(key=record.key, code=code, field=field)
 
-
-async def _send(
-    ctx: Context[KintoneSettings], request: PushRequest, app: str, records: list[WireRecord], body: bytes
-) -> _Outcome:
-    try:
-        response = await ctx.http.post(
-            api_url(ctx.settings, "records"),
-            content=body,
-            headers=headers(ctx.settings) | {"Content-Type": "application/json"},
-            extensions=carrying(records),
-        )
-    except OutcomeUnknown as error:
-        return _all_unknown(records, error)
-    except BackendError as error:
-        return _Outcome(verdicts=[NotStored(key=record.key) for record in records], stopped_by=error)
-    refusal = refusal_in(response, ctx.clock)
-    if refusal is None:
-        return _stored(ctx.settings, app, records, response)
-    return _refused(request, records, refusal, tokens=ctx.settings.api_token.get_secret_value().split(","))
-
-
-def _all_unknown(records: Sequence[WireRecord], error: OutcomeUnknown) -> _Outcome:
-    return _Outcome(verdicts=[Unknown(key=record.key) for record in records], stopped_by=error)
-
-
-def _stored(settings: KintoneSettings, app: str, records: Sequence[WireRecord], response: httpx.Response) -> _Outcome:
-    """Ids come in the order of the request. A record without one of its own is unknown, not created.
-
-    Where there are more or fewer of them than records, none can be told whose it is.
-    """
-    ids = _ids(response)
-    verdicts: list[Verdict] = []
-    for index, record in enumerate(records):
-        given = ids[index] if len(ids) == len(records) else None
-        if isinstance(given, str) and given.isascii() and given.isdigit() and ids.count(given) == 1:
-            verdicts.append(Created(key=record.key, id=given, link=record_url(settings, app, given)))
-        else:
-            verdicts.append(Unknown(key=record.key))
-    if all(isinstance(verdict, Created) for verdict in verdicts):
-        return _Outcome(verdicts=verdicts)
-    word = "unexpected_answer" if ids else "not_json"
-    error = OutcomeUnknown(
-        word, f"kintone answered {response.status_code} without one id for each record that was sent"
-    )
-    return _Outcome(verdicts=verdicts, stopped_by=error)
-
-
-def _ids(response: httpx.Response) -> list[Any]:
-    try:
-        data = json.loads(response.content)
-    except (ValueError, RecursionError):
-        return []
-    ids = data.get("ids") if isinstance(data, dict) else None
-    return ids if isinstance(ids, list) else []
-
-
-def _refused(request: PushRequest, records: list[WireRecord], refusal: Refusal, *, tokens: Sequence[str]) -> _Outcome:
-    if refusal.code is None:
-        return _refused_by_another(records, refusal)
-    if refusal.code == "CB_VA01":
-        return _invalid(request, records, refusal, tokens)
-    meaning = MEANINGS.get(refusal.code)
-    if meaning is not None and meaning.error is not None:
-        return _lane(records, lane_error(meaning.error, refusal.code, refusal, resource=meaning.resource))
-    if meaning is None and (refusal.status >= 500 or refusal.status in (401, 403, 429)):
-        # A code that we do not know: its status is all there is to go by.
-        word = {401: "CB_AU01", 403: "refused", 429: "rate_limited"}.get(refusal.status, "server_error")
-        error = MEANINGS[word].error or Unavailable
-        return _lane(records, lane_error(error, refusal.code, refusal))
-    return _suspects(records, refusal.code)
-
-
-def _refused_by_another(records: list[WireRecord], refusal: Refusal) -> _Outcome:
-    """A gateway, a maintenance page, a log-in page: only a 4xx certainly did not let the request through."""
-    if 400 <= refusal.status < 500:
-        return _lane(records, error_without_code(refusal))
-    return _all_unknown(records, unknown_outcome(refusal))
-
-
-def _lane(records: Sequence[WireRecord], error: BackendError) -> _Outcome:
-    return _Outcome(verdicts=[NotStored(key=record.key) for record in records], stopped_by=error)
-
-
-def _suspects(records: Sequence[WireRecord], code: str) -> _Outcome:
-    # Not kintone's own words: without a path they name values.
-    meaning = MEANINGS.get(code)
-    message = meaning.text.en if meaning else "kintone refused the request without naming a record."
-    return _Outcome(verdicts=[Suspect(key=record.key, code=code, message=message) for record in records])
-
-
-def _invalid(request: PushRequest, records: list[WireRecord], refusal: Refusal, tokens: Sequence[str]) -> _Outcome:
-    if "app" in refusal.errors:
-        return _lane(records, lane_error(TargetNotFound, "bad_app_id", refusal))
-    codes = {field.code for field in request.target_schema.fields}.union(*(record.fields for record in records))
-    named = complaints_by_record(refusal.errors, codes, len(records))
-    if not named:
-        return _suspects(records, "CB_VA01")
-    return _Outcome(
-        verdicts=[
-            _culprit(request, record, named[index], tokens) if index in named else NotStored(key=record.key)
-            for index, record in enumerate(records)
-        ]
-    )
-
-
-def _culprit(request: PushRequest, record: WireRecord, complaints: list[Complaint], tokens: Sequence[str]) -> Verdict:
-    if _is_taken(request.target_schema, request.key_field, record, complaints):
-        return Duplicate(key=record.key)
-    others = [item for item in complaints if item.field not in (None, request.key_field)]
-    first = others[0] if others else complaints[0]
-    message = sentence(complaints, [*tokens, *_texts(record.fields)]) or MEANINGS["CB_VA01"].text.en
-    return Rejected(key=record.key, code="CB_VA01", field=first.field, message=message)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Every text in a wire record's values."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _texts(inner)
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            yield from _texts(inner)
-
-
-def _is_taken(schema: TargetSchema, key_field: str | None, record: WireRecord, complaints: list[Complaint]) -> bool:
-    """By elimination: one complaint, on the key field alone, whose value obeys every other rule.
-
-    The message never decides: its language is a setting of kintone's, and its wording is nobody's promise.
-    """
-    if key_field is None or any(item.field != key_field for item in complaints):
-        return False
-    field = schema.field(key_field)
-    if field is None or not field.unique or len(complaints) != 1:
-        return False
-    entry = record.fields.get(key_field)
-    value = entry.get("value") if isinstance(entry, dict) else None
-    return complaints[0].parsed and len(set(complaints[0].messages)) <= 1 and key_fits(field, value)
+    def _take(self, outcome: Outcome) -> None:
+        self._verdicts.update({verdict.key: verdict for verdict in outcome.verdicts})
+        self._stopped_by = outcome.stopped_by  # nothing is sent after an error of the lane: there was none before

@@ -1,41 +1,12 @@
-"""One record: canonical values → what kintone takes. Pure; a problem where a value does not fit, never a guess.
-
-This runs once per record, so it builds plain dicts and looks each field's writer up by kintone's own type.
-Where it is not known whether kintone refuses a value, it is sent: kintone then names record and field itself.
-"""
+"""One record: canonical values → what kintone takes. Pure; a problem where a value does not fit, never a guess."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time
-from decimal import Decimal
-from types import MappingProxyType
 from typing import Any
 
-import nh3
-
-from renkei.spec import Field, FieldType, MapRequest, MapResult, Problem, Text, WireRecord
-
-YEARS = range(1000, 10_000)
-"""kintone keeps dates from 1000-01-01 to 9999-12-31."""
-
-_UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
-_LINE_BREAK = re.compile(r"\r\n?")
-_LINK = {
-    FieldType.URL: re.compile(r"https?://[^\s/?#][^\s]*", re.IGNORECASE),
-    FieldType.EMAIL: re.compile(r"[^\s@]+@[^\s@]+"),
-    FieldType.PHONE: re.compile(r"(?=.*[0-9])[0-9+*#()., -]+"),
-}
-
-
-class _Unfit(Exception):
-    """A value that its field cannot take."""
-
-    def __init__(self, code: str, *, ja: str, en: str) -> None:
-        super().__init__(code)
-        self.code = code
-        self.text = Text(ja=ja, en=en)
+from renkei.spec import Field, MapRequest, MapResult, Problem, WireRecord
+from renkei_kintone.tables import rows
+from renkei_kintone.writing import Unfit, missing_from, written
 
 
 def map_record(request: MapRequest) -> MapResult:
@@ -45,12 +16,16 @@ def map_record(request: MapRequest) -> MapResult:
     wire: dict[str, Any] = {}
     problems: list[Problem] = []
     for code, value in request.values.items():
+        field = by_code.get(code)
         try:
-            wire[code] = {"value": _written(by_code.get(code), value)}
-        except _Unfit as unfit:
+            if field is not None and field.native_type == "SUBTABLE" and field.writable:
+                wire[code] = {"value": rows(field, value, problems)}
+            else:
+                wire[code] = {"value": written(field, value)}
+        except Unfit as unfit:
             problems.append(Problem(field=code, code=unfit.code, message=unfit.text))
-    given = request.values
-    problems += [_missing(field) for field in fields if field.required and field.code not in given and _is_due(field)]
+    lacking = missing_from(fields, request.values)
+    problems += [Problem(field=field.code, code=why.code, message=why.text) for field, why in lacking]
     if problems:
         return MapResult(problems=tuple(problems))
     return MapResult(record=WireRecord(key=request.key, fields=wire))
@@ -60,289 +35,7 @@ def key_fits(field: Field, value: Any) -> bool:
     """Whether *value*, as sent, obeys every rule of its field but uniqueness."""
     try:
         return (
-            isinstance(value, str)
-            and field.native_type in ("SINGLE_LINE_TEXT", "LINK")
-            and bool(_written(field, value))
+            isinstance(value, str) and field.native_type in ("SINGLE_LINE_TEXT", "LINK") and bool(written(field, value))
         )
-    except _Unfit:
+    except Unfit:
         return False
-
-
-def _is_due(field: Field) -> bool:
-    # A field that a lookup fills may be required too; only kintone knows whether it will be.
-    return not field.has_default and (field.writable or field.native_type == "FILE")
-
-
-def _missing(field: Field) -> Problem:
-    text = Text(
-        ja="必須の項目ですが、値がありません。マッピングに項目か固定値を設定してください。",
-        en="kintone requires this field, and there is no value for it; map a source field or a constant to it.",
-    )
-    return Problem(field=field.code, code="required", message=text)
-
-
-def _written(field: Field | None, value: Any) -> Any:
-    if field is None:
-        raise _Unfit(
-            "unknown_field",
-            ja="kintoneのアプリにこの項目がありません。フィールドを読み込み直して、マッピングを直してください。",
-            en="The app has no such field; read its fields again and correct the mapping.",
-        )
-    writer = _WRITERS.get(field.native_type)
-    if writer is None or not field.writable:
-        why = field.why_not
-        raise _Unfit(
-            "not_writable",
-            ja=f"書き込めない項目です。{why.ja if why else ''}マッピングから外してください。",
-            en=f"This field cannot be written. {why.en + ' ' if why else ''}Take it out of the mapping.",
-        )
-    return writer(field, value)
-
-
-def _wrong_type(field: Field) -> _Unfit:
-    return _Unfit(
-        "wrong_type",
-        ja=f"値の種類が項目に合いません（{field.native_type}）。マッピングを直してください。",
-        en=f"The value is not of the kind that a {field.native_type} field takes; correct the mapping.",
-    )
-
-
-def _sendable(field: Field, value: Any) -> str:
-    if not isinstance(value, str):
-        raise _wrong_type(field)
-    if not value:
-        raise _Unfit(
-            "empty",
-            ja="値が空です。空の項目は送らないでください。",
-            en="The value is empty; leave the field out instead.",
-        )
-    if _UNSENDABLE.search(value):
-        raise _Unfit(
-            "bad_character",
-            ja="送信できない文字（NUL文字や壊れた文字）が含まれています。取り除いてから再実行してください。",
-            en="The text holds a character that cannot be sent (NUL or half of a surrogate pair); remove it, "
-            "then replay.",
-        )
-    return value
-
-
-def _check_length(field: Field, text: str) -> None:
-    longest, shortest = field.max_length, field.min_length
-    if longest is None and shortest is None:
-        return
-    length = field.length_unit.measure(text)
-    if longest is not None and length > longest:
-        raise _Unfit(
-            "too_long",
-            ja=f"長すぎます。{longest}文字までです（絵文字などは2文字と数えます）。切り詰めるか、kintoneの最大文字"
-            "数を変更してください。",
-            en=f"Too long: at most {longest} characters (an emoji counts 2). Cut it, or raise the field's limit "
-            "in kintone.",
-        )
-    if shortest is not None and length < shortest:
-        raise _Unfit(
-            "too_short",
-            ja=f"短すぎます。{shortest}文字以上が必要です。マッピングか、kintoneの最小文字数を変更してください。",
-            en=f"Too short: at least {shortest} characters. Change the mapping, or the field's limit in kintone.",
-        )
-
-
-def _text(field: Field, value: Any) -> str:
-    text = _sendable(field, value)
-    if "\n" in text or "\r" in text:
-        raise _Unfit(
-            "line_break",
-            ja="1行の項目に改行は入れられません。改行を取り除くか、複数行の項目にマッピングしてください。",
-            en="A single-line field takes no line break; remove it, or map to a multi-line field.",
-        )
-    _check_length(field, text)
-    return text
-
-
-def _long_text(field: Field, value: Any) -> str:
-    text = _sendable(field, value)
-    if "\r" in text:
-        text = _LINE_BREAK.sub("\n", text)
-    _check_length(field, text)
-    return text
-
-
-def _html(field: Field, value: Any) -> str:
-    """Cleaned: a customer's mail must not bring script into kintone. The canonical value is HTML already."""
-    cleaned = nh3.clean(_sendable(field, value))
-    if field.required and not cleaned.strip():
-        raise _Unfit(
-            "empty_html",
-            ja="安全でない部分を取り除くと内容が残りません。必須の項目なので、別の項目をマッピングしてください。",
-            en="Nothing is left once what is unsafe is removed, and the field is required; map another field to it.",
-        )
-    # An empty text, where all was unsafe: the field stays empty instead of taking its default.
-    return cleaned
-
-
-def _number(field: Field, value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, (Decimal, int)):
-        raise _wrong_type(field)
-    number = Decimal(value)
-    if not number.is_finite():
-        raise _Unfit(
-            "not_a_number",
-            ja="数値ではありません（NaNや無限大）。マッピングを直してください。",
-            en="This is no number (NaN or infinite); correct the mapping.",
-        )
-    if not number:
-        number = Decimal(0)
-    text = _plain(field, number)
-    _check_range(field, number)
-    return text
-
-
-def _plain(field: Field, number: Decimal) -> str:
-    """All digits, no exponent. Worked out from the digits: no context of `decimal` may round here."""
-    if field.digits is not None and number.adjusted() >= field.digits - (field.decimals or 0):
-        raise _Unfit(
-            "too_many_digits",
-            ja=f"整数部の桁数が多すぎます。{field.digits - (field.decimals or 0)}桁までです。",
-            en=f"Too many digits before the point: at most {field.digits - (field.decimals or 0)}.",
-        )
-    if field.decimals is not None and _decimals(number) > field.decimals:
-        raise _Unfit(
-            "too_many_decimals",
-            ja=f"小数部の桁数が多すぎます。{field.decimals}桁までです。丸めてから送ってください。",
-            en=f"Too many decimals: at most {field.decimals}. Round the value in the mapping.",
-        )
-    text = format(number, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _decimals(number: Decimal) -> int:
-    """How many digits after the point *number* needs: those of `1.50` are one."""
-    _, digits, exponent = number.as_tuple()
-    if not isinstance(exponent, int) or exponent >= 0:
-        return 0
-    zeros = 0
-    while zeros < len(digits) and digits[-1 - zeros] == 0:
-        zeros += 1
-    return -exponent - zeros
-
-
-def _check_range(field: Field, number: Decimal) -> None:
-    low, high = field.minimum, field.maximum
-    if (low is not None and number < low) or (high is not None and number > high):
-        raise _Unfit(
-            "out_of_range",
-            ja="kintoneの項目で決められた範囲（最小値・最大値）の外です。値か、kintoneの設定を直してください。",
-            en="Outside the range that the field allows in kintone; correct the value, or the field's limits.",
-        )
-
-
-def _choice(field: Field, value: Any) -> str:
-    if not isinstance(value, str):
-        raise _wrong_type(field)
-    for choice in field.choices:
-        if choice.code == value:
-            return value
-    raise _unknown_choice()
-
-
-def _choices(field: Field, value: Any) -> list[str]:
-    wanted = _several(field, value)
-    known = {choice.code for choice in field.choices}
-    if not known.issuperset(wanted):
-        raise _unknown_choice()
-    return wanted
-
-
-def _unknown_choice() -> _Unfit:
-    return _Unfit(
-        "unknown_choice",
-        ja="kintoneの選択肢にない値です。マッピングの対応表に追加するか、kintoneに選択肢を追加してください。",
-        en="This value is not among the field's options; add it to the mapping's value table, or the option in "
-        "kintone.",
-    )
-
-
-def _several(field: Field, value: Any) -> list[str]:
-    """Each once: kintone's selections are sets."""
-    if not isinstance(value, tuple) or not all(isinstance(item, str) for item in value):
-        raise _wrong_type(field)
-    if not value:
-        _sendable(field, "")
-    return list(dict.fromkeys(value))
-
-
-def _codes(field: Field, value: Any) -> list[dict[str, str]]:
-    return [{"code": _sendable(field, code)} for code in _several(field, value)]
-
-
-def _date(field: Field, value: Any) -> str:
-    if not isinstance(value, date) or isinstance(value, datetime):
-        raise _wrong_type(field)
-    _check_year(value.year)
-    return value.isoformat()
-
-
-def _time(field: Field, value: Any) -> str:
-    if not isinstance(value, time) or value.tzinfo is not None:
-        raise _wrong_type(field)
-    return f"{value.hour:02}:{value.minute:02}"
-
-
-def _datetime(field: Field, value: Any) -> str:
-    """In UTC. Seconds are cut off, as kintone does itself: the field's precision says minute."""
-    if not isinstance(value, datetime) or value.utcoffset() is None:
-        raise _wrong_type(field)
-    try:
-        instant = value.astimezone(UTC)
-    except OverflowError:
-        raise _bad_year() from None
-    _check_year(instant.year)
-    return f"{instant.isoformat()[:16]}:00Z"
-
-
-def _check_year(year: int) -> None:
-    if year not in YEARS:
-        raise _bad_year()
-
-
-def _bad_year() -> _Unfit:
-    return _Unfit(
-        "out_of_range",
-        ja="kintoneで扱える日付は1000年から9999年までです。",
-        en="kintone keeps dates of the years 1000 to 9999.",
-    )
-
-
-def _link(field: Field, value: Any) -> str:
-    text = _sendable(field, value)
-    rule = _LINK.get(field.type)
-    if rule is not None and not rule.fullmatch(text):
-        raise _Unfit(
-            "bad_link",
-            ja="リンク項目の種類（Webサイトのアドレス、メールアドレス、電話番号）に合わない値です。",
-            en="The value does not fit the link field's kind: an address on the web, an e-mail address or a "
-            "phone number.",
-        )
-    _check_length(field, text)
-    return text
-
-
-_WRITERS: Mapping[str, Callable[[Field, Any], Any]] = MappingProxyType(
-    {
-        "SINGLE_LINE_TEXT": _text,
-        "MULTI_LINE_TEXT": _long_text,
-        "RICH_TEXT": _html,
-        "NUMBER": _number,
-        "CHECK_BOX": _choices,
-        "MULTI_SELECT": _choices,
-        "RADIO_BUTTON": _choice,
-        "DROP_DOWN": _choice,
-        "DATE": _date,
-        "TIME": _time,
-        "DATETIME": _datetime,
-        "LINK": _link,
-        "USER_SELECT": _codes,
-        "ORGANIZATION_SELECT": _codes,
-        "GROUP_SELECT": _codes,
-    }
-)

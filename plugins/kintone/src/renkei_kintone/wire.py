@@ -1,7 +1,8 @@
-"""Addresses and headers of kintone's REST API, and the reading of its refusals."""
+"""Addresses and headers of kintone's REST API, and the reading of its answers and refusals."""
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -16,20 +17,21 @@ from renkei.spec import (
     BackendError,
     Clock,
     Context,
+    Load,
     OutcomeUnknown,
     PermissionDenied,
     RateLimited,
     TargetNotFound,
     Unavailable,
-    json_answer,
     retry_after,
 )
 from renkei_kintone.addresses import plain_host
-from renkei_kintone.meanings import MEANINGS
+from renkei_kintone.meanings import MEANINGS, remedy_link
 from renkei_kintone.settings import KintoneSettings
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{2,31}")
 _ANSWER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_COUNT = re.compile(r"[0-9]{1,9}")
 
 
 def api_url(settings: KintoneSettings, name: str) -> str:
@@ -49,9 +51,31 @@ def record_url(settings: KintoneSettings, app: str, record: str) -> str:
     return f"{app_url(settings, app)}show#record={record}"
 
 
+def tokens_of(settings: KintoneSettings) -> tuple[str, ...]:
+    """The app's own token, then those of referenced apps."""
+    others = settings.lookup_tokens.get_secret_value() if settings.lookup_tokens is not None else ""
+    return tuple(part for part in f"{settings.api_token.get_secret_value()},{others}".split(",") if part)
+
+
 def headers(settings: KintoneSettings) -> dict[str, str]:
-    """The token. `Content-Type` is added with a body only: kintone refuses it on a GET that has none."""
-    return {"X-Cybozu-API-Token": settings.api_token.get_secret_value()}
+    """The tokens, and the login of the domain's Basic authentication where there is one.
+
+    `Content-Type` is added with a body only: kintone refuses it on a GET that has none.
+    """
+    sent = {"X-Cybozu-API-Token": ",".join(tokens_of(settings))}
+    if settings.basic_user is not None and settings.basic_password is not None:
+        login = f"{settings.basic_user.get_secret_value()}:{settings.basic_password.get_secret_value()}"
+        sent["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode('ascii')}"
+    return sent
+
+
+def load_in(response: httpx.Response) -> Load | None:
+    """How busy the domain says it is: it tells with every answer, also with refusals (kintone's documentation)."""
+    running = response.headers.get("X-ConcurrencyLimit-Running", "")
+    limit = response.headers.get("X-ConcurrencyLimit-Limit", "")
+    if not (_COUNT.fullmatch(running) and _COUNT.fullmatch(limit)) or int(limit) == 0:
+        return None
+    return Load(running=int(running), limit=int(limit))
 
 
 def checked_app_id(target: str) -> str:
@@ -75,6 +99,8 @@ class Refusal:
         answer_id: kintone's id of this answer, for a question to its support.
         errors: path → messages, of a `CB_VA01`.
         retry_after: how long to wait, where the answer says.
+        asks_for_login: it wants Basic authentication, which is the domain's and not the API's.
+        settings: of the connection that was refused, so that an error can say where to go.
     """
 
     status: int
@@ -82,9 +108,11 @@ class Refusal:
     answer_id: str = ""
     errors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     retry_after: timedelta | None = None
+    asks_for_login: bool = False
+    settings: KintoneSettings | None = field(default=None, repr=False)
 
 
-def refusal_in(response: httpx.Response, clock: Clock) -> Refusal | None:
+def refusal_in(response: httpx.Response, clock: Clock, settings: KintoneSettings | None = None) -> Refusal | None:
     """What *response* refuses, or None where its status is a success."""
     if 200 <= response.status_code < 300:
         return None
@@ -94,7 +122,8 @@ def refusal_in(response: httpx.Response, clock: Clock) -> Refusal | None:
     except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict) or not isinstance(data.get("code"), str):
-        return Refusal(status=response.status_code, retry_after=wait)
+        asks = response.headers.get("WWW-Authenticate", "").strip().lower().startswith("basic")
+        return Refusal(status=response.status_code, retry_after=wait, asks_for_login=asks, settings=settings)
     # A code of another shape than kintone's is kintone's refusal all the same, but not safe to repeat.
     code = data["code"] if _CODE.fullmatch(data["code"]) else "refused"
     answer_id = data.get("id")
@@ -104,6 +133,7 @@ def refusal_in(response: httpx.Response, clock: Clock) -> Refusal | None:
         answer_id=answer_id if isinstance(answer_id, str) and _ANSWER_ID.fullmatch(answer_id) else "",
         errors=_errors(data.get("errors")),
         retry_after=wait,
+        settings=settings,
     )
 
 
@@ -113,15 +143,49 @@ async def read(ctx: Context[KintoneSettings], name: str, parameters: Mapping[str
     Raises:
         BackendError: the lane's error for whatever else came.
     """
+    answer = await get(ctx, name, parameters)
+    if isinstance(answer, Refusal):
+        raise error_for_read(answer)
+    return answer.data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A successful answer.
+
+    Attributes:
+        data: the JSON object that it holds.
+        warned: kintone says that it stopped searching before the end (`X-Cybozu-Warning`).
+    """
+
+    data: dict[str, Any]
+    warned: bool = False
+
+
+async def get(ctx: Context[KintoneSettings], name: str, parameters: Mapping[str, str]) -> Answer | Refusal:
+    """GET an API that answers with a JSON object; what it refuses is returned.
+
+    Raises:
+        Unavailable: the answer is neither.
+    """
     url = api_url(ctx.settings, name)
     response = await ctx.http.get(url, params=dict(parameters), headers=headers(ctx.settings))
-    refusal = refusal_in(response, ctx.clock)
+    refusal = refusal_in(response, ctx.clock, ctx.settings)
     if refusal is not None:
-        raise error_for_read(refusal)
-    data = json_answer(response)
+        return refusal
+    data = _json(response, ctx.settings)
     if not isinstance(data, dict):
         raise Unavailable("unexpected_answer", f"kintone's {name}.json is not a JSON object")
-    return data
+    return Answer(data=data, warned="X-Cybozu-Warning" in response.headers)
+
+
+def _json(response: httpx.Response, settings: KintoneSettings) -> Any:
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError):
+        pass
+    # Somebody's log-in page, with the status of a success.
+    raise lane_error(Unavailable, "not_json", Refusal(status=response.status_code, settings=settings))
 
 
 def error_for_read(refusal: Refusal) -> BackendError:
@@ -142,7 +206,10 @@ def error_for_read(refusal: Refusal) -> BackendError:
 def error_without_code(refusal: Refusal) -> BackendError:
     """The lane's error for a refusal that does not come from kintone's API itself. Nothing was applied."""
     words = {401: "access_refused", 403: "access_refused", 404: "no_such_domain", 429: "rate_limited"}
-    if _may_pass(refusal.status):
+    if refusal.status == 401 and refusal.asks_for_login:
+        given = refusal.settings is not None and refusal.settings.basic_user is not None
+        word = "basic_refused" if given else "basic_wanted"
+    elif _may_pass(refusal.status):
         word = "maintenance" if refusal.status == 503 else "server_error"
     else:
         # Also where a redirect came: the API has none, so it leads to somebody's log-in page.
@@ -167,14 +234,15 @@ def unknown_outcome(refusal: Refusal) -> OutcomeUnknown:
 
 
 def lane_error(error: type[BackendError], code: str, refusal: Refusal, *, resource: str = "") -> BackendError:
-    """An error of class *error*, worded in English for operators, with what the answer says about waiting."""
+    """An error of class *error*, worded in English for operators: how long to wait, and where it is put right."""
     meaning = MEANINGS.get(code)
     message = meaning.text.en if meaning else f"kintone refused the request with status {refusal.status}."
     if refusal.answer_id:
         message = f"{message} kintone's id of this answer: {refusal.answer_id}"
+    link = remedy_link(refusal.settings, code) if refusal.settings is not None else None
     if error is PermissionDenied:
-        return PermissionDenied(code, message, resource=resource, retry_after=refusal.retry_after)
-    return error(code, message, retry_after=refusal.retry_after)
+        return PermissionDenied(code, message, resource=resource, retry_after=refusal.retry_after, remedy_link=link)
+    return error(code, message, retry_after=refusal.retry_after, remedy_link=link)
 
 
 def _errors(data: Any) -> dict[str, tuple[str, ...]]:
