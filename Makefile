@@ -7,15 +7,18 @@ ARGS ?=
 PACKAGES := -e './core[postgresql,testing]' -e './plugins/kintone[simulator]' -e './plugins/_template[simulator]'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench prove saboteurs matrix docs clean
+.PHONY: help demo test test-clients lint bench prove saboteurs matrix points chaos docs clean
 
 help:
 	@echo "make demo    the main job, end to end, on this machine (ARGS=\"--actions 10000 --json\")"
 	@echo "make test    all tests (ARGS=\"-k lane -x\" for pytest)"
+	@echo "make test-clients  kintone's own JavaScript client and command line against the simulator; needs Node and npm (minutes)"
 	@echo "make lint    formatter, linter, types, layers"
 	@echo "make prove   renkei verify --prove for kintone and the template"
 	@echo "make saboteurs  every saboteur through the checks that must find it; make test tries a slice (minutes)"
 	@echo "make matrix  docs/kill-matrix.md: every saboteur through every check, hours (ARGS=--named: minutes)"
+	@echo "make points  every failure point, killed and frozen there, and long random histories with crashes (minutes)"
+	@echo "make chaos   100,000 actions while processes are killed and kintone lies; minutes (ARGS=\"--no-key --seed 2\")"
 	@echo "make docs    the pages that are made from code"
 	@echo "make bench   speed and memory, measured; never part of the tests"
 
@@ -42,6 +45,10 @@ demo: $(MADE)
 test: $(MADE)
 	@$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup $(ARGS)
 
+# Installs the clients into build/clients the first time. On Node 20 and later.
+test-clients: $(MADE)
+	@RENKEI_CLIENTS=all $(PY) -m pytest -v --no-header tests/clients tests/test_outside_clients.py $(ARGS)
+
 lint: $(MADE)
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
@@ -62,6 +69,13 @@ saboteurs: $(MADE)
 
 matrix: $(MADE)
 	@$(PY) tests/kill_matrix.py $(ARGS)
+
+points: $(MADE)
+	@RENKEI_POINTS=all RENKEI_CRASHES=$${RENKEI_CRASHES:-200} $(PY) -m pytest -o timeout=3600 tests/test_failure_points.py \
+	  core/tests/engine/test_engine_crashes.py $(ARGS)
+
+chaos: $(MADE)
+	@$(PY) tests/chaos/run.py $(ARGS)
 
 docs: $(MADE)
 	@$(PY) docs/generate.py
