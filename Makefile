@@ -79,6 +79,9 @@ chaos: $(MADE)
 
 docs: $(MADE)
 	@$(PY) docs/generate.py
+	@$(PY) plugins/kintone/docs/answers.py
+	@$(PY) plugins/kintone/docs/field_types.py
+	@$(PY) plugins/kintone/docs/facts_tested.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

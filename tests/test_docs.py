@@ -19,6 +19,7 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "plugins").glob("*/README.md")),
+    *sorted((ROOT / "plugins").glob("*/docs/*.md")),
     *sorted((ROOT / "examples").rglob("*.md")),
 ]
 
