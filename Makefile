@@ -7,7 +7,7 @@ ARGS ?=
 PACKAGES := -e './core[postgresql,testing]' -e './plugins/kintone[simulator]' -e './plugins/_template[simulator]'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients lint bench prove saboteurs matrix points chaos docs clean
+.PHONY: help demo test test-clients lint bench prove saboteurs matrix points chaos laws placements docs clean
 
 help:
 	@echo "make demo    the main job, end to end, on this machine (ARGS=\"--actions 10000 --json\")"
@@ -19,6 +19,8 @@ help:
 	@echo "make matrix  docs/kill-matrix.md: every saboteur through every check, hours (ARGS=--named: minutes)"
 	@echo "make points  every failure point, killed and frozen there, and long random histories with crashes (minutes)"
 	@echo "make chaos   100,000 actions while processes are killed and kintone lies; minutes (ARGS=\"--no-key --seed 2\")"
+	@echo "make laws    what kintone's plugin maps is accepted and reads back equal: 10,000 examples of each law"
+	@echo "make placements  one bad record among 2,000, at 300 places: how many requests it takes"
 	@echo "make docs    the pages that are made from code"
 	@echo "make bench   speed and memory, measured; never part of the tests"
 
@@ -76,6 +78,12 @@ points: $(MADE)
 
 chaos: $(MADE)
 	@$(PY) tests/chaos/run.py $(ARGS)
+
+laws: $(MADE)
+	@RENKEI_EXAMPLES=10000 $(PY) -m pytest -o timeout=7200 plugins/kintone/tests/test_kintone_laws.py $(ARGS)
+
+placements: $(MADE)
+	@RENKEI_PLACEMENTS=300 $(PY) -m pytest -s -o timeout=7200 tests/test_kintone_one_bad_of_2000.py $(ARGS)
 
 docs: $(MADE)
 	@$(PY) docs/generate.py
