@@ -7,7 +7,7 @@ ARGS ?=
 PACKAGES := -e './core[postgresql,testing]' -e './plugins/kintone[simulator]' -e './plugins/_template[simulator]'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients lint bench prove saboteurs matrix points chaos laws placements docs clean
+.PHONY: help demo test test-clients lint bench prove saboteurs matrix points chaos laws placements costs cassettes unsure docs clean
 
 help:
 	@echo "make demo    the main job, end to end, on this machine (ARGS=\"--actions 10000 --json\")"
@@ -20,6 +20,9 @@ help:
 	@echo "make points  every failure point, killed and frozen there, and long random histories with crashes (minutes)"
 	@echo "make chaos   100,000 actions while processes are killed and kintone lies; minutes (ARGS=\"--no-key --seed 2\")"
 	@echo "make laws    what kintone's plugin maps is accepted and reads back equal: 10,000 examples of each law"
+	@echo "make costs   every request that kintone sees for 1,000 and 10,000 actions"
+	@echo "make unsure  the kintone plugin where all that nobody knows of kintone is answered the other way (minutes)"
+	@echo "make cassettes  record kintone's traffic anew from its simulator, for the tests that play it (minutes)"
 	@echo "make placements  one bad record among 2,000, at 300 places: how many requests it takes"
 	@echo "make docs    the pages that are made from code"
 	@echo "make bench   speed and memory, measured; never part of the tests"
@@ -84,6 +87,17 @@ laws: $(MADE)
 
 placements: $(MADE)
 	@RENKEI_PLACEMENTS=300 $(PY) -m pytest -s -o timeout=7200 tests/test_kintone_one_bad_of_2000.py $(ARGS)
+
+costs: $(MADE)
+	@RENKEI_COSTS=all $(PY) -m pytest tests/test_kintone_costs.py
+	@$(PY) tests/kintone_costs.py 1000 10000
+
+unsure: $(MADE)
+	@RENKEI_UNSURE=all $(PY) -m pytest -o timeout=1800 plugins/kintone/tests/test_kintone_unsure.py $(ARGS)
+
+cassettes: $(MADE)
+	@rm -f plugins/kintone/tests/cassettes/*.yaml
+	@$(PY) -m renkei verify kintone --record plugins/kintone/tests/cassettes --report build/contract-kintone.json $(ARGS)
 
 docs: $(MADE)
 	@$(PY) docs/generate.py

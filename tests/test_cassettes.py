@@ -15,6 +15,7 @@ from renkei.testing.contract.anonymous import telling, without_people
 from renkei.testing.contract.broken import Broken, broken
 from renkei.testing.contract.cassettes import placeholder, recording, replaying
 from renkei.testing.contract.connection import key
+from renkei.testing.contract.errand import Errand, Order
 from renkei.testing.contract.leaks import disguises
 from renkei.testing.contract.running import run_check, staged
 from renkei.testing.contract.sources import Site, simulator_of
@@ -131,7 +132,7 @@ def test_no_secret_and_nothing_of_anybody_is_recorded(good: tuple[Subject, Kit],
     ]
     assert list(telling(text)) == []
     assert "uthorization" not in text
-    assert len(text) < 60_000
+    assert len(text) < 80_000
 
 
 def test_a_recorded_check_passes_again_from_its_cassette(good: tuple[Subject, Kit], tmp_path: Path) -> None:
@@ -286,7 +287,7 @@ def test_a_replay_is_for_the_account_that_was_recorded(tmp_path: Path) -> None:
     talk(recording(tmp_path, "P01", a_site(plain)), post())
     mine = replace(a_site(plain), settings={"workspace": "mine", "secret": "mine-alone"}, target="t9", options={})
 
-    site = replaying(tmp_path, "P01", mine)
+    site = replaying(tmp_path, "P01", replace(mine, settings={**mine.settings, "may_search": True}))
 
     assert site.settings == {"workspace": "north-wind", "secret": "mine-alone"}
     assert (site.target, site.options) == ("t1", {"stage": "受付"})
@@ -301,3 +302,24 @@ def test_people_and_machines_are_replaced() -> None:
     assert "a@mail.example" in cleaned
     assert cleaned.endswith("12:34:56, 1.2.3")
     assert without_people(cleaned) == cleaned
+
+
+def test_a_long_text_without_an_address_is_cleaned_before_anybody_loses_patience() -> None:
+    assert without_people("x" * 400_000) == "x" * 400_000  # minutes, where each letter may begin an address
+
+
+@pytest.mark.parametrize(("id", "recorded"), [("P01", True), ("E03", False)])
+def test_only_what_can_be_played_is_recorded(
+    good: tuple[Subject, Kit], tmp_path: Path, id: str, *, recorded: bool
+) -> None:
+    subject, kit = good
+
+    site = Errand(order=Order(backend=subject.id, record=str(tmp_path)), subject=subject).site(kit, id)
+
+    assert (site.witness is not None) is recorded
+
+
+def test_letters_of_all_languages_are_recorded_as_they_are(tmp_path: Path) -> None:
+    talk(recording(tmp_path, "P01", a_site(lambda _: httpx.Response(200, text='{"label": "対応履歴"}'))), post())
+
+    assert "対応履歴" in only_file(tmp_path)

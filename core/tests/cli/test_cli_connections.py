@@ -161,6 +161,16 @@ def test_targets_and_fields_are_read_from_the_backend(connected: Run) -> None:
     assert "必須" in table
 
 
+def test_what_the_backend_says_of_fields_is_told_once_with_their_names(connected: Run) -> None:
+    table = connected("--lang", "ja", "fields", "kintone").out
+
+    (digits,) = (line for line in table.splitlines() if "小数部4桁" in line)
+    (minutes,) = (line for line in table.splitlines() if "分単位" in line)
+    assert digits.startswith("* 応対時間（分）, 対応経過 > 経過分: ")
+    assert minutes.startswith("* 対応日時, 対応時刻, 対応経過 > ")
+    assert "0 … 1440" in table
+
+
 def test_listing_shows_settings_without_secrets_in_both_forms(connected: Run) -> None:
     table, document = connected("connections", "list"), connected("connections", "list", "--json")
 

@@ -86,6 +86,16 @@ def test_why_a_field_cannot_be_written_is_passed_on(source, make_field, make_for
     assert why.en in problem.message.en
 
 
+def test_what_discovery_warns_of_is_told_with_the_mapping(source, make_field, make_form):
+    hidden = Text(ja="参照先が見えません。", en="The other app is hidden.")
+    schema = make_form(make_field("キー", unique=True, max_length=64)).model_copy(update={"warnings": (hidden,)})
+
+    result = check(Mapping(rules=(KEY,), time_zone="Asia/Tokyo"), source, schema, uniqueness="atomic")
+
+    assert [(warning.code, warning.message) for warning in result.warnings] == [("discovery_warning", hidden)]
+    assert result.errors == ()
+
+
 def test_a_default_makes_a_required_field_optional(found, make_field):
     assert found(fields=(make_field("必須", required=True, has_default=True),)) == (set(), set())
 

@@ -10,7 +10,7 @@ import pytest
 
 from renkei import spec
 from renkei_kintone import backend
-from renkei_kintone.meanings import ADD_RECORDS
+from renkei_kintone.meanings import MAY_ADD
 from renkei_kintone.simulator.domain import Token
 from renkei_kintone.wire import Refusal, error_for_read, load_in
 
@@ -289,7 +289,7 @@ def test_a_token_that_may_only_view_is_refused_at_once_with_the_permission_that_
     with pytest.raises(spec.PermissionDenied) as caught:
         world.authenticate()
 
-    assert (caught.value.code, caught.value.resource) == ("GAIA_NO01", ADD_RECORDS)
+    assert (caught.value.code, caught.value.resource) == ("GAIA_NO01", MAY_ADD)
     assert world.kintone.values() == []
 
 
@@ -342,7 +342,7 @@ def test_a_token_without_permissions_names_the_one_that_it_needs(world: Any) -> 
     error = failure(world)
 
     assert isinstance(error, spec.PermissionDenied)
-    assert error.resource == ADD_RECORDS
+    assert error.resource == MAY_ADD
 
 
 @pytest.mark.parametrize("hook", ["authenticate", "discover"])

@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 from renkei import Renkei
 from renkei.cli.app import app
 from renkei.delivery import Policy
+from renkei.engine import Integration
 from renkei.mapping import Mapping, Rule
 from renkei.spec import RenkeiError, SettingsError
 from renkei.testing import drain
@@ -348,10 +349,11 @@ class Desk:
             change, self.meanwhile = self.meanwhile, None
             change()
 
-    def bind(self, *, keyed: bool = True, **sources: str) -> None:
+    def bind(self, *, keyed: bool = True, **sources: str) -> Integration:
         sources = ({"キー": "delivery.key"} if keyed else {}) | {"件名": "message.subject"} | sources
         rules = tuple(_rule(target, source) for target, source in sources.items())
-        self.renkei.integrations.create("t", "admin", "support", connection="kintone", mapping=Mapping(rules=rules))
+        mapping = Mapping(rules=rules)
+        return self.renkei.integrations.create("t", "admin", "support", connection="kintone", mapping=mapping)
 
     def deliver(self, subject: str = "お見積りの件") -> Any:
         """Record one mail, deliver, and ask why."""
@@ -381,7 +383,7 @@ def test_a_field_that_became_required_is_named_with_the_page_of_the_form(desk: D
     status = desk.deliver().status
 
     assert (status.state, status.code, status.field) == ("rejected", "CB_VA01", "会社名")
-    assert status.text.ja.startswith("「会社名」: kintoneが項目の値を受け付けませんでした。")
+    assert status.text.ja.startswith("「会社名」: kintoneがフィールドの値を受け付けませんでした。")
     assert "必須です。" in status.text.ja
     assert status.text.ja.endswith(f"設定する画面: {FORM_PAGE}")
     assert status.text.en.endswith(f"The page for it: {FORM_PAGE}")
@@ -440,12 +442,11 @@ def test_a_field_code_that_was_changed_is_told_as_what_may_be_missing(desk: Desk
 
 
 def test_a_lookup_without_the_token_of_its_app_is_told_at_set_up_and_when_it_is_refused(desk: Desk) -> None:
-    warnings = desk.renkei.connections.fields("t", "admin", "kintone").warnings
-    desk.bind(顧客コード="action.id")
+    warnings = desk.bind(顧客コード="action.id").warnings
 
     status = desk.deliver().status
 
-    assert any("顧客コード" in text.ja for text in warnings)
+    assert any("顧客コード" in warning.message.ja for warning in warnings)
     assert (status.state, status.code) == ("rejected", "GAIA_LO04")
     assert "「参照先アプリのAPIトークン」" in status.text.ja
     assert "'View records'" in status.text.en

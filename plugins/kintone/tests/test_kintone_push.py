@@ -80,6 +80,16 @@ def test_a_record_that_kintone_names_is_rejected_and_the_others_are_innocent(
     assert world.kintone.values() == []
 
 
+def test_a_required_field_that_is_new_in_the_form_is_named_in_the_rejection(world: Any) -> None:
+    record = world.record()
+    world.kintone.apps["1"].fields["新しい項目"] = {"type": "SINGLE_LINE_TEXT", "required": True}
+
+    (verdict,) = world.push(record).verdicts
+
+    assert (verdict.verdict, verdict.field) == ("rejected", None)
+    assert verdict.message == "新しい項目: 必須です。"
+
+
 def test_a_rejection_does_not_repeat_the_value(world: Any) -> None:
     record = world.record(チャネル="LINE")
     del world.kintone.apps["1"].fields["チャネル"]["options"]["LINE"]
@@ -209,7 +219,7 @@ def test_a_token_that_may_not_add_is_told_by_the_first_push(world: Any) -> None:
     report = world.push(record)
 
     assert isinstance(report.stopped_by, spec.PermissionDenied)
-    assert report.stopped_by.resource == "レコード追加"
+    assert report.stopped_by.resource == "add_records"
 
 
 def test_an_error_of_the_app_parameter_stops_the_push(world: Any) -> None:
@@ -385,7 +395,10 @@ def test_a_path_is_read_by_the_longest_known_field_code(path: str, found: Any) -
         ("records[0].経過.value[1].value[経過分].value", "経過 (row 2, 経過分)"),
         ("records[0].経過.value[1].value.unheard.value", "経過 (row 2)"),
         ("records[0].経過.values", "経過"),
-        ("records[0].unheard.value", "?"),
+        ("records[0].unheard.value", "unheard"),
+        ("records[0].unheard.values[2].value", "unheard"),
+        ("records[0][unheard].value", "unheard"),
+        ("records[0].value", "?"),
     ],
 )
 def test_a_path_inside_a_table_is_read_to_row_and_column(path: str, place: str) -> None:

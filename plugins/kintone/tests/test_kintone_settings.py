@@ -89,6 +89,28 @@ def test_a_pasted_address_fills_the_app_id() -> None:
     assert KintoneSettings.parse(pasted).app_id == "12"
 
 
+@pytest.mark.parametrize(
+    ("pasted", "space"),
+    [
+        ("https://x.cybozu.com/k/m/12/show?record=5", None),
+        ("https://x.cybozu.com/k/guest/5/m/12/", "5"),
+        ("https://x.cybozu.com/k/admin/app/apitoken?app=12", None),
+        ("https://x.cybozu.com/k/admin/app/flow?app=12#section=settings", None),
+        ("https://x.cybozu.com/k/guest/5/admin/app/flow?lang=ja&app=12", "5"),
+    ],
+)
+def test_the_address_that_a_phone_or_the_apps_settings_show_names_the_app_too(pasted: str, space: str | None) -> None:
+    settings = KintoneSettings.parse({"subdomain": pasted, "api_token": "a"})
+
+    assert (settings.subdomain, settings.app_id, settings.guest_space_id) == ("x", "12", space)
+
+
+def test_the_address_of_other_settings_names_no_app() -> None:
+    pasted = {"subdomain": "https://x.cybozu.com/k/admin/system/apimanage?myapp=12", "app_id": "7", "api_token": "a"}
+
+    assert KintoneSettings.parse(pasted).app_id == "7"
+
+
 def test_a_pasted_guest_space_address_fills_three_settings() -> None:
     settings = KintoneSettings.parse(
         {"subdomain": "https://x.cybozu.com/k/guest/5/12/", "app_id": "", "api_token": "a"}

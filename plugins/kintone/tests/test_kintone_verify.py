@@ -84,6 +84,13 @@ def test_a_field_code_that_could_change_the_query_is_not_asked_for(viewing: Any,
     assert viewing.seen == []
 
 
+@pytest.mark.parametrize("code", ["キー_2", "連携・キー", "連携･キー", "々ー"])
+def test_a_field_code_of_the_signs_that_codes_may_hold_is_asked_for(viewing: Any, code: str) -> None:
+    viewing.kintone.apps["1"].fields[code] = {"type": "SINGLE_LINE_TEXT", "unique": True}
+
+    assert told(viewing.verify("k1", key_field=code)) == {"k1": "absent"}
+
+
 def test_a_key_field_that_kintone_does_not_know_leaves_everything_open(viewing: Any) -> None:
     assert told(viewing.verify("k1", key_field="消えた項目")) == {"k1": "cannot_tell"}
 

@@ -11,6 +11,8 @@ from renkei.cli.forms import Form, pairs
 from renkei.cli.scope import Scope
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from renkei.engine import Connection
     from renkei.spec import Field
 
@@ -134,6 +136,8 @@ def fields(scope: Scope, connection: Name, target: TargetId = None, option: Opti
         (f.code, f.label, f.type.value, f.required, f.unique, f.writable, _remarks(f, scope)) for f in schema.fields
     ]
     scope.out.table(headings, rows)
+    for note, labels in _notes(schema.fields, scope).items():
+        scope.out.line(f"* {', '.join(labels)}: {note}")
     for warning in schema.warnings:
         scope.out.line(f"! {warning.in_(scope.language)}")
 
@@ -186,12 +190,28 @@ def _settings(connection: Connection) -> str:
     return ", ".join(f"{name}={value}" for name, value in connection.settings.items() if value is not None)
 
 
+def _notes(fields: Sequence[Field], scope: Scope) -> dict[str, list[str]]:
+    """What the backend says of its fields and of the columns of its tables, each sentence once, with their labels."""
+    told: dict[str, list[str]] = {}
+    for field in fields:
+        columns = ((column, f"{field.label} > {column.label}") for column in field.fields)
+        for one, label in ((field, field.label), *columns):
+            for note in one.notes:
+                told.setdefault(note.in_(scope.language), []).append(label)
+    return told
+
+
 def _remarks(field: Field, scope: Scope) -> str:
     parts = [field.native_type]
     if field.why_not is not None:
         parts.append(field.why_not.in_(scope.language))
     if field.max_length is not None:
         parts.append(f"≤ {field.max_length}")
+    if field.minimum is not None or field.maximum is not None:
+        low, high = ("" if bound is None else str(bound) for bound in (field.minimum, field.maximum))
+        parts.append(f"{low} … {high}".strip())
+    if field.fields:
+        parts.append(", ".join(column.label for column in field.fields))
     if field.choices:
         parts.append(" / ".join(choice.label or choice.code for choice in field.choices))
     return " · ".join(parts)

@@ -27,7 +27,7 @@ class CheckResult:
 
 
 def check(mapping: Mapping, source: SourceSchema, target: TargetSchema, *, uniqueness: str) -> CheckResult:
-    """List every problem of *mapping* between the two schemas.
+    """List every problem of *mapping* between the two schemas, and what discovery itself has warned of.
 
     Args:
         mapping: the rules to look at.
@@ -41,7 +41,8 @@ def check(mapping: Mapping, source: SourceSchema, target: TargetSchema, *, uniqu
         found.check_rule(rule)
     found.check_required()
     found.check_key(uniqueness)
-    return CheckResult(tuple(found.errors), tuple(found.warnings))
+    told = (Problem(field="", code="discovery_warning", message=text) for text in target.warnings)
+    return CheckResult(tuple(found.errors), (*found.warnings, *told))
 
 
 class _Checker:

@@ -147,7 +147,7 @@ def _text(field: Field, value: Any) -> None:
     if _UNSTORABLE.search(value):
         raise _Misfit(
             "bad_character",
-            ja="送信できない文字（NUL文字や壊れた文字）が含まれています。取り除いてから再実行してください。",
+            ja="送信できない文字（NUL文字や壊れた文字）が含まれています。取り除いてから再送してください。",
             en="The text holds a character that cannot be sent (NUL or half of a surrogate pair); remove it, then "
             "replay.",
         )

@@ -157,7 +157,7 @@ SENTENCES: Mapping[str, Text] = FrozenDict(
             "A field of one line takes no line break; map to a field of several lines.",
         ),
         Code.UNSTORABLE_TEXT: _text(
-            "保存できない文字が含まれています。元のデータを直してから再実行してください。",
+            "保存できない文字が含まれています。元のデータを直してから再送してください。",
             "The text holds a character that cannot be stored; mend the source and replay.",
         ),
         Code.OUT_OF_RANGE: _text(

@@ -27,7 +27,7 @@ from renkei.spec import (
 )
 from renkei_kintone.addresses import plain_host
 from renkei_kintone.manifest import LIMITS
-from renkei_kintone.meanings import ADD_RECORDS
+from renkei_kintone.meanings import ADD_RECORDS, MAY_ADD
 from renkei_kintone.settings import KintoneSettings
 from renkei_kintone.wire import (
     Refusal,
@@ -47,7 +47,7 @@ from renkei_kintone.wire import (
 NOT_ALLOWED: Final = ("GAIA_NO01", "CB_NO02")
 
 _ADD: Final = Permission(
-    name="add_records",
+    name=MAY_ADD,
     label=Text(ja=ADD_RECORDS, en="Add records"),
     state=PermissionState.UNKNOWN,
     note=Text(

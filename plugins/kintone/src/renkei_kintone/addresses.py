@@ -16,7 +16,12 @@ HOME = "cybozu.com"
 
 # A DNS label. kintone's own rule is narrower, but documented nowhere.
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-_APP_PATH = re.compile(r"/k/(?:guest/(?P<guest>[0-9]+)/?)?(?P<app>[0-9]+)?(?=[/?#]|$)")
+# An app and its records, also as phones show them: `/k/12/`, `/k/guest/5/12/`, `/k/m/12/`.
+_APP_PATH = re.compile(r"/k/(?:guest/(?P<guest>[0-9]+)/?)?(?:m/)?(?P<app>[0-9]+)?(?=[/?#]|$)")
+# The app's settings, where whoever has just generated a token is: `/k/admin/app/apitoken?app=12`.
+_ADMIN_PATH = re.compile(
+    r"/k/(?:guest/(?P<guest>[0-9]+)/)?admin/app/[a-z]+\?(?:[^#]*&)?app=(?P<app>[0-9]+)(?=[&#]|$)", re.IGNORECASE
+)
 # Pasted text brings characters that nobody sees: zero-width space, joiners, byte-order mark.
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
 
@@ -44,7 +49,7 @@ def parse_address(typed: str) -> Address:
     """
     authority, path = _split(fold(typed))
     host = _host(authority.lower().rstrip("."))
-    found = _APP_PATH.match(path)
+    found = _ADMIN_PATH.match(path) or _APP_PATH.match(path)
     if found is None:
         return Address(host=host)
     return Address(host=host, app_id=found["app"], guest_space_id=found["guest"])

@@ -7,7 +7,6 @@ object, and `{}` for each of the others.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ import httpx
 from renkei.spec import WireRecord
 from renkei_kintone.manifest import CALLS_PER_BULK, RECORDS_PER_CALL
 from renkei_kintone.settings import KintoneSettings
-from renkei_kintone.wire import api_url
+from renkei_kintone.wire import api_url, json_in
 
 Calls = Sequence[Sequence[WireRecord]]
 """The records of one request, call by call. With one call it is no bulk request."""
@@ -84,7 +83,7 @@ def requests_of(encoded: Iterable[Encoded], envelope: Envelope, *, most_bytes: i
 
 def answers_in(response: httpx.Response, calls: int) -> list[Any]:
     """The answer to each call of a request that succeeded; None for each where they cannot be told apart."""
-    data = _json(response)
+    data = json_in(response)
     if calls == 1:
         return [data]
     parts = _parts(data)
@@ -98,7 +97,7 @@ def refusals_in(response: httpx.Response, calls: int) -> dict[int | None, httpx.
     whose refusal it is. Empty where no part can be read. None where the answer is none to a bulk request: it was
     refused as a whole, or somebody else answers.
     """
-    data = _json(response)
+    data = json_in(response)
     if not isinstance(data, dict) or "code" in data or "results" not in data:
         return None
     parts = _parts(data)
@@ -115,10 +114,3 @@ def _alone(response: httpx.Response, part: Any) -> httpx.Response:
 def _parts(data: Any) -> list[Any]:
     parts = data.get("results") if isinstance(data, dict) else None
     return parts if isinstance(parts, list) else []
-
-
-def _json(response: httpx.Response) -> Any:
-    try:
-        return json.loads(response.content)
-    except (ValueError, RecursionError):
-        return None

@@ -52,24 +52,24 @@ CALCULATIONS = MappingProxyType(
 ENTITIES = MappingProxyType({"USER_SELECT": "USER", "ORGANIZATION_SELECT": "ORGANIZATION", "GROUP_SELECT": "GROUP"})
 """Selections of users, organizations and groups, and what kintone calls one of these."""
 
-_SYSTEM = Text(ja="kintoneが自動で入力する項目です。", en="kintone fills this field itself.")
+_SYSTEM = Text(ja="kintoneが自動で入力するフィールドです。", en="kintone fills this field itself.")
 _MANAGED = Text(
-    ja="kintoneが自動で入力する項目です。書き込むにはアプリ管理権限が必要で、連携には使いません。",
+    ja="kintoneが自動で入力するフィールドです。書き込むにはアプリ管理権限が必要で、連携には使いません。",
     en="kintone fills this field itself; writing it would take the permission to manage the app.",
 )
 _PROCESS = Text(
-    ja="プロセス管理の項目です。レコードの追加時には書き込めません。",
+    ja="プロセス管理のフィールドです。レコードの追加時には書き込めません。",
     en="This field belongs to process management and cannot be written when a record is added.",
 )
-_LAYOUT = Text(ja="値を持たない項目です。", en="This field holds no value of its own.")
+_LAYOUT = Text(ja="値を持たないフィールドです。", en="This field holds no value of its own.")
 
-CALCULATED = Text(ja="計算式で自動計算される項目です。", en="This field is calculated by a formula.")
+CALCULATED = Text(ja="計算式で自動計算されるフィールドです。", en="This field is calculated by a formula.")
 FILLED_BY_LOOKUP = Text(
-    ja="ルックアップで自動入力される項目です。ルックアップの項目に書き込んでください。",
+    ja="ルックアップで自動入力されるフィールドです。代わりにルックアップに書き込んでください。",
     en="A lookup fills this field; write to the lookup instead.",
 )
 UNKNOWN_TYPE = Text(
-    ja="このプラグインが対応していない種類の項目です。", en="This plugin does not know fields of this type."
+    ja="このプラグインが対応していない種類のフィールドです。", en="This plugin does not know fields of this type."
 )
 
 NOT_WRITTEN = MappingProxyType(

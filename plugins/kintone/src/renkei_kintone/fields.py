@@ -64,7 +64,8 @@ ASSUMED = Precision(
     decimals=4,
     note=Text(
         ja="桁数はkintoneの初期設定（全体16桁、小数部4桁）とみなしています。アプリの設定が違う場合、小数部はkintoneの設定で"
-        "丸められます。APIトークンに「レコード閲覧」を付け、接続の設定で閲覧もできるとすると、アプリの設定を読み取ります。",
+        "丸められます。APIトークンで「レコード閲覧」にもチェックを入れ、接続の設定で「APIトークンで閲覧もできる」を「はい」にすると、"
+        "アプリの設定を読み取ります。",
         en="kintone's default precision is assumed: 16 digits in all, 4 of them decimals. An app set to fewer decimals "
         "rounds. With a token that may view records, and a connection that says so, the app's own setting is read.",
     ),
@@ -94,7 +95,7 @@ _LOOKUP_NOTE = Text(
     ja="ルックアップに書き込むには、参照先のアプリの「レコード閲覧」付きAPIトークンも必要です。参照先にない値は登録できません。"
     "文字数の上限は分かりません。",
     en="Writing to a lookup also takes a token of the referenced app with 'View records', and the value has to be "
-    "there. How long it may be is not told.",
+    "there. kintone does not tell how long it may be.",
 )
 
 
@@ -151,7 +152,7 @@ def _with_columns(items: Iterable[Properties]) -> Iterator[Properties]:
 
 def _hidden_lookup(name: str) -> Text:
     return Text(
-        ja=f"ルックアップ「{name}」の設定を見る権限がないため、どの項目がルックアップで上書きされるか分かりません。"
+        ja=f"ルックアップ「{name}」の設定を見る権限がないため、どのフィールドがルックアップで上書きされるか分かりません。"
         "参照先のアプリの「レコード閲覧」付きAPIトークンを、接続の設定の「参照先アプリのAPIトークン」に追加してください。"
         "ルックアップに書き込むときにも必要です。",
         en=f"The settings of the lookup {name!r} are hidden from this token, so any field may be overwritten by it. "

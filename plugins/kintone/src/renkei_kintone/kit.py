@@ -13,7 +13,8 @@ from importlib import resources
 from typing import Any, ClassVar
 
 from renkei.spec import Value
-from renkei.testing import BackendAnswer, BadSettings, Kit, SeenRecord, Situation
+from renkei.testing import BackendAnswer, BadSettings, Kit, LiveSite, SeenRecord, Situation
+from renkei_kintone.live import live_app
 from renkei_kintone.simulator import Kintone
 from renkei_kintone.simulator.domain import Token
 
@@ -47,10 +48,10 @@ class KintoneKit(Kit):
         "rate_limited": BackendAnswer(
             status=429, body={"code": "GAIA_TO04", "id": "simulatedanswer00001", "message": "…"}
         ),
-        "locked": BackendAnswer(status=409, body={"code": "GAIA_DA02", "id": "simulatedanswer00002", "message": "…"}),
+        "locked": BackendAnswer(status=400, body={"code": "GAIA_DA02", "id": "simulatedanswer00002", "message": "…"}),
         "maintenance": BackendAnswer(status=503, body="Service Unavailable"),
     }
-    test_only = ("renkei_kintone.kit", "renkei_kintone.simulator")
+    test_only = ("renkei_kintone.kit", "renkei_kintone.live", "renkei_kintone.simulator")
 
     def __init__(self) -> None:
         self._kintone = _domain()
@@ -155,6 +156,10 @@ class KintoneKit(Kit):
     def revoke_permission(self) -> None:
         """「レコード追加」 was unticked."""
         self._kintone.tokens[_TOKEN] = Token(_TOKEN, "1", frozenset({"view"}))
+
+    def live(self, environment: Mapping[str, str]) -> LiveSite | None:
+        """The app named by `RENKEI_KINTONE_LIVE_SUBDOMAIN` and its companions."""
+        return live_app(environment)
 
 
 def _domain() -> Kintone:

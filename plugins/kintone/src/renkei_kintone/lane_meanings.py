@@ -14,7 +14,8 @@ from renkei_kintone.remedies import Meaning, Place, lane
 ADD_RECORDS: Final = "レコード追加"
 """kintone's own name of the one permission that a token needs."""
 
-GUEST_SPACE: Final = "ゲストスペース"
+MAY_ADD: Final = "add_records"
+"""That permission in an account's list, and where it is missing."""
 
 _TOKEN: Mapping[str, Meaning] = {
     "GAIA_IA02": lane(
@@ -47,7 +48,7 @@ _TOKEN: Mapping[str, Meaning] = {
     ),
     "GAIA_NO01": lane(
         PermissionDenied,
-        resource=ADD_RECORDS,
+        resource=MAY_ADD,
         place=Place.TOKENS,
         ja="APIトークンに必要なアクセス権がありません。アプリの設定 > カスタマイズ/サービス連携 > APIトークン で"
         "「レコード追加」にチェックを入れて保存し、「アプリを更新」を押してください。すでにチェックが入っている場合は、"
@@ -94,7 +95,7 @@ _TOKEN: Mapping[str, Meaning] = {
     ),
     "CB_NO02": lane(
         PermissionDenied,
-        resource=GUEST_SPACE,
+        resource="guest_space",
         place=Place.PORTAL,
         ja="kintoneが「権限がありません」と答えました。ゲストスペースIDが違う場合は、アプリを開いたときのURL"
         " /k/guest/（数字）/ の数字に直してください。"
@@ -168,7 +169,7 @@ _LATER: Mapping[str, Meaning] = {
     ),
     "GAIA_LT01": lane(
         Unavailable,
-        ja="kintoneのロックが取れず保存できませんでした。自動で再送します。",
+        ja="kintoneのロックを取得できず、保存できませんでした。自動で再送します。",
         en="kintone could not get a lock and saved nothing. It is tried again by itself.",
     ),
     "GAIA_CO02": lane(
@@ -226,7 +227,7 @@ _LATER: Mapping[str, Meaning] = {
     ),
     "push_too_large": lane(
         Unavailable,
-        ja="一度に送るレコードが多すぎるため、何も送りませんでした。システムの管理者に連絡してください。",
+        ja="一度に送るレコードが多すぎるため、何も送りませんでした。一度に送る件数の設定を小さくするよう、システムの管理者に依頼してください。",
         en="More records than one push takes, so nothing was sent. Tell the operator: the batch size is set too high.",
     ),
     "repeated_key": lane(
@@ -239,13 +240,14 @@ _LATER: Mapping[str, Meaning] = {
 _REFUSED: Mapping[str, Meaning] = {
     "access_refused": lane(
         PermissionDenied,
-        resource="IPアドレス制限",
+        resource="ip_address",
         place=Place.PORTAL,
-        ja="kintoneに接続できません。IPアドレス制限がある場合は、本サービスのIPアドレスを許可するか、ドメインのBasic認証を設定して"
-        "ユーザー名とパスワードを接続の設定に入力してください。クライアント証明書を使っている場合は、サブドメインが正しいか確認してください。",
+        ja="kintoneへのアクセスが拒否されました。IPアドレス制限がある場合は、本サービスのIPアドレスを許可するか、ドメインのBasic認証を"
+        "設定してユーザー名とパスワードを接続の設定に入力してください。クライアント証明書には対応していないため、証明書で利用している"
+        "ドメインでも、このどちらかが必要です。",
         en="kintone does not let us in. If access is restricted by IP address, allow the addresses of this service, or "
         "set up Basic authentication of the domain and enter its user name and password in the connection's settings. "
-        "If the domain uses client certificates, check the subdomain.",
+        "Client certificates cannot be used here: a domain that people reach with them takes one of these two as well.",
     ),
     "refused": lane(
         PermissionDenied,

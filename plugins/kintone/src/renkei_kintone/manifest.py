@@ -69,7 +69,7 @@ _CAPABILITIES = {
     "verify": _not(
         CapabilityState.PARTIAL,
         ja="APIトークンで「レコード閲覧」もでき、接続の設定にそう入力した場合だけ、レコードを連携キーで探せます。"
-        "「レコード追加」だけのAPIトークンでは、値の重複を禁止した連携キーの項目で重複を防ぎます。",
+        "「レコード追加」だけのAPIトークンでは、値の重複を禁止した連携キーのフィールドで重複を防ぎます。",
         en="Records are looked for by their key only where the token may view them and the connection's settings say "
         "so. With 'Add records' alone, a key field that prohibits duplicates prevents doubles instead.",
     ),

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from renkei_kintone.lane_meanings import ADD_RECORDS, LANE
+from renkei_kintone.lane_meanings import ADD_RECORDS, LANE, MAY_ADD
 from renkei_kintone.record_meanings import RECORD
 from renkei_kintone.remedies import Meaning, Place, page
 from renkei_kintone.settings import KintoneSettings
 
-__all__ = ["ADD_RECORDS", "MEANINGS", "Meaning", "remedy_link"]
+__all__ = ["ADD_RECORDS", "MAY_ADD", "MEANINGS", "Meaning", "remedy_link"]
 
 MEANINGS: Mapping[str, Meaning] = MappingProxyType({**LANE, **RECORD})
 """kintone's codes as far as they are known, and our own short words for answers without a code."""

@@ -7,7 +7,6 @@ up by the record that takes it, so each place where a file goes gets an upload o
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -37,6 +36,7 @@ from renkei_kintone.wire import (
     error_for_read,
     error_without_code,
     headers,
+    json_in,
     lane_error,
     refusal_in,
 )
@@ -147,10 +147,7 @@ def _refused(refusal: Refusal) -> FileRefused | BackendError:
 
 
 def _key(response: httpx.Response) -> str:
-    try:
-        data = json.loads(response.content)
-    except (ValueError, RecursionError):
-        data = None
+    data = json_in(response)
     key = data.get("fileKey") if isinstance(data, dict) else None
     if not isinstance(key, str) or not key:
         raise lane_error(Unavailable, "unexpected_answer", Refusal(status=response.status_code))

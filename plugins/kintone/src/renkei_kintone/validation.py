@@ -14,10 +14,13 @@ from dataclasses import dataclass
 
 _RECORD = re.compile(r"records\[(\d{1,4})\](.*)", re.DOTALL)
 _ROW = re.compile(r"\.value\[(\d{1,5})\]\.value(.*)", re.DOTALL)
+# What follows the code of a field that is no table.
+_ENDING = re.compile(r"\.values?(?:\.value|\[\d{1,5}\](?:\.value)?)?$")
 # What kintone repeats of a value stands between double quotes, and may itself hold some.
 _QUOTED = re.compile(r'".*"', re.DOTALL)
 # Shorter values occur in any sentence.
 _TELLING = 4
+_LONGEST_CODE = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,8 @@ class Complaint:
         parsed: False where kintone could not even parse the value.
         row: of a table, counted from 1.
         column: its code, where the path names one that we know.
+        unread: the code as it stands in the path, where it is none that we know. For people alone: where it ends in the
+            path is a guess.
     """
 
     field: str | None
@@ -37,12 +42,13 @@ class Complaint:
     parsed: bool = True
     row: int | None = None
     column: str | None = None
+    unread: str = ""
 
     @property
     def place(self) -> str:
         """Field, row and column, for a person."""
         row = "" if self.row is None else f" (row {self.row}{'' if self.column is None else f', {self.column}'})"
-        return f"{self.field or '?'}{row}"
+        return f"{self.field or self.unread or '?'}{row}"
 
 
 def complaints_by_record(
@@ -66,7 +72,8 @@ def complaints_by_record(
         code, parsed = _field_in(match[2], longest_first)
         row, column = (None, None) if code is None else _cell_in(match[2][len(code) + 1 :], longest_column_first)
         words = tuple(_QUOTED.sub('"…"', message) for message in messages)
-        one = Complaint(field=code, messages=words, parsed=parsed, row=row, column=column)
+        unread = "" if code is not None else _ENDING.sub("", match[2]).strip(".[]")[:_LONGEST_CODE]
+        one = Complaint(field=code, messages=words, parsed=parsed, row=row, column=column, unread=unread)
         found.setdefault(int(match[1]), []).append(one)
     return found
 

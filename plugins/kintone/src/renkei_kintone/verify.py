@@ -28,7 +28,7 @@ MOST_URL: Final = 4_000
 
 # Field codes hold letters, digits, kana, kanji and a few symbols (kintone's documentation). What else stands in one
 # could be read as part of the query, so it is not asked for.
-_CODE: Final = re.compile(r"[\w・＿＄￥€£₩₺₽]+")
+_CODE: Final = re.compile(r"[\w・･＿＄￥€£₩₺₽]+")
 # What can stand in a delivery key. In a query, a quote and a backslash are escaped; a control character cannot be.
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 

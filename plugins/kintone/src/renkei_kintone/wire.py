@@ -117,10 +117,7 @@ def refusal_in(response: httpx.Response, clock: Clock, settings: KintoneSettings
     if 200 <= response.status_code < 300:
         return None
     wait = retry_after(response, clock)
-    try:
-        data = json.loads(response.content)
-    except (ValueError, RecursionError):
-        data = None
+    data = json_in(response)
     if not isinstance(data, dict) or not isinstance(data.get("code"), str):
         asks = response.headers.get("WWW-Authenticate", "").strip().lower().startswith("basic")
         return Refusal(status=response.status_code, retry_after=wait, asks_for_login=asks, settings=settings)
@@ -173,19 +170,21 @@ async def get(ctx: Context[KintoneSettings], name: str, parameters: Mapping[str,
     refusal = refusal_in(response, ctx.clock, ctx.settings)
     if refusal is not None:
         return refusal
-    data = _json(response, ctx.settings)
+    data = json_in(response)
+    if data is None:
+        # Somebody's log-in page, with the status of a success.
+        raise lane_error(Unavailable, "not_json", Refusal(status=response.status_code, settings=ctx.settings))
     if not isinstance(data, dict):
         raise Unavailable("unexpected_answer", f"kintone's {name}.json is not a JSON object")
     return Answer(data=data, warned="X-Cybozu-Warning" in response.headers)
 
 
-def _json(response: httpx.Response, settings: KintoneSettings) -> Any:
+def json_in(response: httpx.Response) -> Any:
+    """The JSON that *response* holds; None where it holds none that can be read."""
     try:
         return json.loads(response.content)
     except (ValueError, RecursionError):
-        pass
-    # Somebody's log-in page, with the status of a success.
-    raise lane_error(Unavailable, "not_json", Refusal(status=response.status_code, settings=settings))
+        return None
 
 
 def error_for_read(refusal: Refusal) -> BackendError:

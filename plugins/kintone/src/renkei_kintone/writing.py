@@ -48,7 +48,7 @@ def written(field: Field | None, value: Any) -> Any:
     if field is None:
         raise Unfit(
             "unknown_field",
-            ja="kintoneのアプリにこの項目がありません。フィールドを読み込み直して、マッピングを直してください。",
+            ja="kintoneのアプリにこのフィールドがありません。フィールドを読み込み直して、マッピングを直してください。",
             en="The app has no such field; read its fields again and correct the mapping.",
         )
     writer = _WRITERS.get(field.native_type)
@@ -56,7 +56,7 @@ def written(field: Field | None, value: Any) -> Any:
         why = field.why_not
         raise Unfit(
             "not_writable",
-            ja=f"書き込めない項目です。{why.ja if why else ''}マッピングから外してください。",
+            ja=f"書き込めないフィールドです。{why.ja if why else ''}マッピングから外してください。",
             en=f"This field cannot be written. {why.en + ' ' if why else ''}Take it out of the mapping.",
         )
     return writer(field, value)
@@ -71,7 +71,7 @@ def missing_from(fields: Iterable[Field], given: Collection[str]) -> Iterator[tu
                 field,
                 Unfit(
                     "required",
-                    ja="必須の項目ですが、値がありません。マッピングに項目か固定値を設定してください。",
+                    ja="必須のフィールドですが、値がありません。マッピングで元の項目か固定値を設定してください。",
                     en="kintone requires this field, and there is no value for it; map a source field or a constant "
                     "to it.",
                 ),
@@ -87,7 +87,7 @@ def not_empty(value: Sized) -> None:
     if not value:
         raise Unfit(
             "empty",
-            ja="値が空です。空の項目は送らないでください。",
+            ja="値が空です。空のフィールドは送らないでください。",
             en="The value is empty; leave the field out instead.",
         )
 
@@ -96,7 +96,7 @@ def wrong_type(field: Field) -> Unfit:
     """For a value of another kind than *field* takes."""
     return Unfit(
         "wrong_type",
-        ja=f"値の種類が項目に合いません（{field.native_type}）。マッピングを直してください。",
+        ja=f"値の種類がフィールドに合いません（{field.native_type}）。マッピングを直してください。",
         en=f"The value is not of the kind that a {field.native_type} field takes; correct the mapping.",
     )
 
@@ -108,7 +108,7 @@ def _sendable(field: Field, value: Any) -> str:
     if _UNSENDABLE.search(value):
         raise Unfit(
             "bad_character",
-            ja="送信できない文字（NUL文字や壊れた文字）が含まれています。取り除いてから再実行してください。",
+            ja="送信できない文字（NUL文字や壊れた文字）が含まれています。取り除いてから再送してください。",
             en="The text holds a character that cannot be sent (NUL or half of a surrogate pair); remove it, "
             "then replay.",
         )
@@ -141,7 +141,7 @@ def _text(field: Field, value: Any) -> str:
     if "\n" in text or "\r" in text:
         raise Unfit(
             "line_break",
-            ja="1行の項目に改行は入れられません。改行を取り除くか、複数行の項目にマッピングしてください。",
+            ja="文字列（1行）フィールドに改行は入れられません。改行を取り除くか、文字列（複数行）フィールドにマッピングしてください。",
             en="A single-line field takes no line break; remove it, or map to a multi-line field.",
         )
     _check_length(field, text)
@@ -162,7 +162,7 @@ def _html(field: Field, value: Any) -> str:
     if field.required and not cleaned.strip():
         raise Unfit(
             "empty_html",
-            ja="安全でない部分を取り除くと内容が残りません。必須の項目なので、別の項目をマッピングしてください。",
+            ja="安全でない部分を取り除くと内容が残りません。必須のフィールドなので、別の項目をマッピングしてください。",
             en="Nothing is left once what is unsafe is removed, and the field is required; map another field to it.",
         )
     # An empty text, where all was unsafe: the field stays empty instead of taking its default.
@@ -188,16 +188,18 @@ def _number(field: Field, value: Any) -> str:
 
 def _plain(field: Field, number: Decimal) -> str:
     """All digits, no exponent. Worked out from the digits: no context of `decimal` may round here."""
-    if field.digits is not None and number.adjusted() >= field.digits - (field.decimals or 0):
+    whole = None if field.digits is None else field.digits - (field.decimals or 0)
+    if whole is not None and number.adjusted() >= whole:
         raise Unfit(
             "too_many_digits",
-            ja=f"整数部の桁数が多すぎます。{field.digits - (field.decimals or 0)}桁までです。",
-            en=f"Too many digits before the point: at most {field.digits - (field.decimals or 0)}.",
+            ja=f"整数部の桁数が多すぎます。{whole}桁までです。値か、kintoneのアプリの設定を直してください。",
+            en=f"Too many digits before the point: at most {whole}. Correct the value, or the app's settings in "
+            "kintone.",
         )
     if field.decimals is not None and _decimals(number) > field.decimals:
         raise Unfit(
             "too_many_decimals",
-            ja=f"小数部の桁数が多すぎます。{field.decimals}桁までです。丸めてから送ってください。",
+            ja=f"小数部の桁数が多すぎます。{field.decimals}桁までです。マッピングで丸めてください。",
             en=f"Too many decimals: at most {field.decimals}. Round the value in the mapping.",
         )
     text = format(number, "f")
@@ -220,7 +222,7 @@ def _check_range(field: Field, number: Decimal) -> None:
     if (low is not None and number < low) or (high is not None and number > high):
         raise Unfit(
             "out_of_range",
-            ja="kintoneの項目で決められた範囲（最小値・最大値）の外です。値か、kintoneの設定を直してください。",
+            ja="kintoneのフィールドに設定された範囲（最小値・最大値）を外れています。値か、kintoneの設定を直してください。",
             en="Outside the range that the field allows in kintone; correct the value, or the field's limits.",
         )
 
@@ -296,8 +298,8 @@ def _check_year(year: int) -> None:
 def _bad_year() -> Unfit:
     return Unfit(
         "out_of_range",
-        ja="kintoneで扱える日付は1000年から9999年までです。",
-        en="kintone keeps dates of the years 1000 to 9999.",
+        ja="kintoneで扱える日付は1000年から9999年までです。値か、マッピングを直してください。",
+        en="kintone keeps dates of the years 1000 to 9999. Correct the value, or the mapping.",
     )
 
 
@@ -307,9 +309,9 @@ def _link(field: Field, value: Any) -> str:
     if rule is not None and not rule.fullmatch(text):
         raise Unfit(
             "bad_link",
-            ja="リンク項目の種類（Webサイトのアドレス、メールアドレス、電話番号）に合わない値です。",
-            en="The value does not fit the link field's kind: an address on the web, an e-mail address or a "
-            "phone number.",
+            ja="リンクフィールドの種類（Webサイトのアドレス、電話番号、メールアドレス）に合わない値です。値か、マッピングを直してください。",
+            en="The value does not fit the link field's kind: an address on the web, a phone number or an e-mail "
+            "address. Correct the value, or the mapping.",
         )
     _check_length(field, text)
     return text

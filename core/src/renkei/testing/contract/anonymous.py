@@ -19,7 +19,8 @@ _LIMITS: Final = re.compile(
     r"(x-)?[a-z-]*(rate-?limit|concurrency-?limit|quota|limit-(limit|running|remaining))[a-z-]*"
 )
 
-_MAIL = re.compile(r"[A-Za-z0-9._%+-]+@((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})")
+# 64 is the longest that a mailbox may be (RFC 5321); without a bound, a long text without "@" takes forever.
+_MAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})")
 _EXAMPLES: Final = re.compile(r"(?:.*\.)?(?:example(?:\.(?:com|org|net))?|test|invalid|localhost)", re.IGNORECASE)
 _V4 = re.compile(r"(?<![\w.-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d)")
 _V6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])")

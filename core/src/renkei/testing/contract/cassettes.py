@@ -18,6 +18,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
+import yaml  # type: ignore[import-untyped]  # its types are a package of their own
 from vcr.request import Request as CassetteRequest  # type: ignore[import-untyped]  # vcrpy has no types
 from vcr.serialize import deserialize, serialize  # type: ignore[import-untyped]  # the same
 from vcr.serializers import yamlserializer  # type: ignore[import-untyped]  # the same
@@ -68,11 +69,15 @@ def replaying(folder: Path, id: str, site: Site) -> Site:
     """
     path = cassette_in(folder, id)
     player = Player.of(path)
-    kept = {name: value for name, value in player.settings.items() if not _is_placeholder(value)}
+    # None that *site* has beyond them: a permission that it claims may not have been claimed when this was recorded.
+    settings = {
+        name: site.settings.get(name, value) if _is_placeholder(value) else value
+        for name, value in player.settings.items()
+    }
     return replace(
         site,
         source="cassette",
-        settings={**site.settings, **kept},
+        settings=settings or site.settings,
         target=player.target or site.target,
         options=player.options if player.options is not None else site.options,
         inner=lambda _network: _Replaying(player),
@@ -127,7 +132,7 @@ class Recorder:
                 "responses": [cleaner.answer(one) for one in self.interactions],
                 "metadata": cleaner.site(self.site),
             },
-            yamlserializer,
+            _Readable,
         )
         cleaner.require_clean(text, self.path.name)
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -274,6 +279,16 @@ class Player:
                 f"{self.path.name} holds no answer, or no further one, for: {'; '.join(self.missed[:3])}. The plugin "
                 "asks otherwise than when it was recorded; record again with renkei verify --record."
             )
+
+
+class _Readable:
+    """vcrpy's YAML, with letters of any language as they are, so that people can review what is committed."""
+
+    @staticmethod
+    def serialize(cassette: Mapping[str, Any]) -> str:
+        """The text of a cassette."""
+        text: str = yaml.dump(cassette, Dumper=yamlserializer._CassetteDumper, allow_unicode=True, width=120)
+        return text
 
 
 class _Recording(httpx.AsyncBaseTransport):
