@@ -51,7 +51,7 @@ LEASE = timedelta(seconds=120)
 ARROWS = {
     "new": {"waiting"},
     "waiting": {"sending", "rejected", "cancelled", "delivered*", "doubtful*"},
-    "sending": {"delivered", "waiting", "rejected", "doubtful"},
+    "sending": {"delivered", "waiting", "rejected", "doubtful", "cancelled"},
     "rejected": {"waiting", "cancelled"},
     "doubtful": {"waiting", "cancelled", "delivered"},
     "delivered": set[str](),

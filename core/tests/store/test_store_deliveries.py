@@ -285,7 +285,7 @@ def test_wait_again_takes_back_rejections_alone(bench, place):
     lease, (bad, unsure) = _marked(bench, place, "a1", "a2")
     _settle(bench, lease, _kept(bad, "rejected", code="x"), _kept(unsure, "doubtful", maybe_written=True))
 
-    bench.write(deliveries.wait_again, [bad.id, unsure.id], bench.now)
+    bench.write(deliveries.wait_again, place.lane, [bad.id, unsure.id], bench.now)
 
     assert (bench.row("a1").state, bench.row("a1").code) == ("waiting", None)
     assert bench.row("a2").state == "doubtful"
@@ -315,7 +315,9 @@ def test_wait_again_takes_back_what_became_doubtful_by_the_same_refusal(bench, p
     unsure = {"maybe_written": True, "code": "x"}
     _settle(bench, lease, _kept(one, "doubtful", **unsure), _kept(other, "doubtful", **{**unsure, "code": "y"}))
 
-    bench.write(lambda connection: deliveries.wait_again(connection, [one.id, other.id], bench.now, code="x"))
+    bench.write(
+        lambda connection: deliveries.wait_again(connection, place.lane, [one.id, other.id], bench.now, code="x")
+    )
 
     assert (bench.row("a1").state, bench.row("a2").state) == ("waiting", "doubtful")
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from renkei.store import integrations, lanes
+from renkei.store import deliveries, integrations, lanes
+from renkei.store.deliveries import Delivered
 
 SECOND = timedelta(seconds=1)
 LEASE = timedelta(seconds=120)
@@ -19,6 +20,14 @@ def place(bench):
 
 def _wake_at(bench, lane):
     return bench.lane(lane).wake_at
+
+
+def _deliver(bench, lease, lane):
+    """Everything that is due."""
+    rows = bench.due(lane)
+    bench.mark(lease, rows)
+    done = [Delivered(id=row.id, remote_id="1", link=None) for row in rows]
+    bench.write(deliveries.settle, lease, done, bench.now)
 
 
 def test_nothing_is_claimed_where_nothing_was_recorded(bench, place):
@@ -87,7 +96,7 @@ def test_a_busy_lane_goes_to_the_back_of_the_queue_so_that_every_lane_is_served(
 def test_a_lane_without_work_sleeps_until_something_is_recorded(bench, place):
     bench.record()
     lease = bench.claim()
-    bench.mark(lease, bench.due(place.lane))
+    _deliver(bench, lease, place.lane)
     bench.release(lease)
     assert _wake_at(bench, place.lane) is None
 
@@ -99,7 +108,7 @@ def test_a_lane_without_work_sleeps_until_something_is_recorded(bench, place):
 def test_what_is_recorded_while_the_lane_is_held_is_seen_when_it_is_let_go(bench, place):
     bench.record()
     lease = bench.claim()
-    bench.mark(lease, bench.due(place.lane))
+    _deliver(bench, lease, place.lane)
     bench.record("a2")
     assert _wake_at(bench, place.lane) == lease.until
 
@@ -155,7 +164,7 @@ def test_a_lane_that_waits_or_is_blocked_wakes_at_its_time_only_if_there_is_work
 
     bench.now = until
     lease = bench.claim()
-    bench.mark(lease, bench.due(place.lane))
+    _deliver(bench, lease, place.lane)
     bench.release(lease)
 
     assert _wake_at(bench, place.lane) is None
@@ -164,11 +173,23 @@ def test_a_lane_that_waits_or_is_blocked_wakes_at_its_time_only_if_there_is_work
 def test_pushes_that_wait_to_be_confirmed_wake_the_lane_without_work(bench, place):
     bench.record()
     lease = bench.claim()
-    bench.mark(lease, bench.due(place.lane))
+    _deliver(bench, lease, place.lane)
 
     bench.release(lease, confirm_at=bench.now + 540 * SECOND)
 
     assert _wake_at(bench, place.lane) == bench.now + 540 * SECOND
+
+
+def test_what_is_left_marked_brings_the_lane_back_at_once_to_be_taken_for_interrupted(bench, place):
+    """A commit that came back as failed and had happened: run again, its mark finds nothing that waits."""
+    bench.record()
+    lease = bench.claim()
+    bench.mark(lease, bench.due(place.lane))
+    assert bench.mark(lease, bench.due(place.lane)) == []
+
+    bench.release(lease)
+
+    assert [row.key for row in bench.read(deliveries.abandoned, bench.claim("w2"))] == [bench.row().key]
 
 
 def test_a_batch_that_lingers_is_due_no_earlier_than_it_was_told(bench, place):

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from renkei.store import (
     Store,
@@ -24,6 +25,7 @@ from renkei.store import (
     ledger,
     mending,
 )
+from renkei.store.deliveries import Delivered
 
 WAIT = 10
 LEASE = timedelta(seconds=120)
@@ -129,6 +131,8 @@ def test_records_and_turns_at_once_from_many_connections_leave_no_lane_asleep_wi
             if lease is not None:
                 rows = bench.due(place.lane)
                 stores[-1].write(lambda c, lease=lease, rows=rows: deliveries.mark(c, lease, rows, bench.now))
+                done = [Delivered(id=row.id, remote_id=str(row.id), link=None) for row in rows]
+                stores[-1].write(lambda c, lease=lease, done=done: deliveries.settle(c, lease, done, bench.now))
                 stores[-1].write(_release(bench, lease))
 
     with ThreadPoolExecutor(len(stores)) as pool:
@@ -427,3 +431,34 @@ def test_a_deadlock_between_two_processes_is_nobodys_error(bench, place, open_pg
         assert {one.result(WAIT), two.result(WAIT)} == {"done"}
 
     assert len({bench.lane(number).target_label for number in (place.lane, other.lane)}) == 1
+
+
+# -- rings of locks -------------------------------------------------------------------------------------------------
+
+
+def test_a_hosts_transaction_with_two_inboxes_of_a_lane_is_no_ring_with_the_writer(bench, place, hand):
+    """Both meet the lane and the inbox's counter: were it not in one order, PostgreSQL would end one of them."""
+    bench.set_up("other")
+    host = hand()
+    host.do(_take_in(bench, "a1", inbox="other"))
+    plain = bench.store.submit(_take_in(bench, "a1"))
+    _until_blocked_by(bench, host.pid)
+    # Longer than deadlock_timeout: whoever looks for a ring from now on is the host.
+    threading.Event().wait(0.2)
+
+    host.do(_take_in(bench, "a2"))
+    host.commit()
+
+    assert plain.result(WAIT).outcome == "recorded"
+    assert bench.read(ledger.count, "t").recorded == 3
+
+
+def _until_blocked_by(bench, pid):
+    pause = threading.Event()
+    for _ in range(1000):
+        with bench.store.read() as connection:
+            query = "SELECT 1 FROM pg_stat_activity WHERE :pid = ANY(pg_blocking_pids(pid))"
+            if connection.execute(sa.text(query), {"pid": pid}).first():
+                return
+        pause.wait(0.005)
+    raise AssertionError("nobody waits for it")

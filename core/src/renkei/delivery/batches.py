@@ -101,8 +101,10 @@ class Batches:
     def _settled_ones(self, rows: list[Waiting]) -> list[Waiting] | None:
         """Those that may go; what this process knows to be on hold still is put off. None: all of them were."""
         lane = self._lane
+        holds, length = lane.around.holds, lane.settles_within(lane.backend.manifest)
+        holds.watch(lane.clock)
         at, now = lane.clock.monotonic(), lane.clock.now()
-        rests = {row.id: lane.around.holds.rest(row.id, at) for row in rows if row.maybe_written}
+        rests = {row.id: holds.rest(row.id, at, length) for row in rows if row.maybe_written}
         early = [held(row, now + rests[row.id]) for row in rows if rests.get(row.id)]
         if not early:
             return rows
@@ -144,14 +146,13 @@ class Batches:
             return rows
         terms = self._terms(rows[0])
         if terms.keyed:
-            latest = max(row.sent_at for row in unsure if row.sent_at is not None)
-            if self._lookout.discovered_at is None or self._lookout.discovered_at <= latest:
-                self._lookout.look()
+            sent_at = max((row.sent_at for row in unsure if row.sent_at is not None), default=None)
+            self._lookout.look_afresh(after=sent_at + terms.settles_within if sent_at else None)
             return rows
         return self._believe(rows, self._verified(unsure, terms) if terms.verifiable else {})
 
     def _verified(self, unsure: list[Waiting], terms: Terms) -> dict[str, Answer]:
-        answers = self._lane.asked(lambda: proving.ask(self._lane, unsure, terms))
+        answers = self._lane.asked(lambda: proving.ask_where_allowed(self._lane, unsure, terms))
         self._lane.policy.reached("verified")
         return answers
 

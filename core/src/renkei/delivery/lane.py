@@ -140,6 +140,17 @@ class Lane:
         self.write(job)
         self.around.settled(sum(1 for one in outcomes if isinstance(one, Kept) and one.state != "waiting"))
 
+    def return_refused(self, ids: Sequence[int], now: datetime, *, code: str) -> None:
+        """Have these wait again: it was the lane, not they."""
+
+        def job(connection: sa.Connection) -> bool | None:
+            if not lanes.still_held(connection, self.lease):
+                return None
+            deliveries.wait_again(connection, self.id, ids, now, code=code)
+            return True
+
+        self.write(job)
+
     def hold(self, outcomes: Iterable[Kept], manifest: Manifest | None) -> None:
         """Remember, by the clock that does not jump, since when these have an unknown outcome."""
         on_hold = [one.id for one in outcomes if one.maybe_written and not one.refused]
@@ -159,7 +170,8 @@ class Lane:
     def release(self, *, unconfirmed_since: datetime | None, not_before: datetime | None) -> None:
         """Let go, and say when the lane is due next."""
         now = self.clock.now()
-        confirm_at = unconfirmed_since + self.policy.fresh_for if unconfirmed_since else None
+        # Not later than that from now either: the clock may have been put back since.
+        confirm_at = min(unconfirmed_since, now) + self.policy.fresh_for if unconfirmed_since else None
         self.store.write(
             lambda connection: lanes.release(
                 connection, self.lease, now=now, confirm_at=confirm_at, not_before=not_before

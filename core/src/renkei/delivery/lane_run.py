@@ -197,7 +197,7 @@ class LaneRun:
         now = self.lane.clock.now()
         self.lane.pacing.hear(outcome.load, now)
         room = self.lane.pacing.make_room(now)
-        ordinary = outcome.stopped_by is None and outcome.fault is None and not suspects and room is None
+        ordinary = room is None and not suspects and self._goes_on(batch, outcome)
         following = self._settle(batch, outcome, ahead if ordinary else None)
         self._prove(batch, outcome)
         self._face(outcome)
@@ -210,6 +210,11 @@ class LaneRun:
             self._suspects.forget_lone_refusals()
         return following
 
+    def _goes_on(self, batch: Batch, outcome: PushOutcome) -> bool:
+        """Whether nothing is left to be asked or faced: what is marked now would not be sent if the run ended there."""
+        stops = outcome.stopped_by is not None or outcome.fault is not None or outcome.not_sent is not None
+        return not (stops or _nothing_settled(outcome) or any(self._to_prove(batch, outcome)))
+
     def _face(self, outcome: PushOutcome) -> None:
         """What a push says of the lane, after its deliveries were settled."""
         if outcome.fault is not None:
@@ -221,7 +226,7 @@ class LaneRun:
             self.lane.failed(outcome.stopped_by)
         if outcome.not_sent is not None:
             raise LaneStopped
-        if all(isinstance(verdict, NotStored) for verdict in outcome.verdicts.values()):
+        if _nothing_settled(outcome):
             # Going on at once would spin.
             self.lane.failed(Unavailable("nothing_settled", "the plugin stored nothing and gave no reason"))
 
@@ -287,18 +292,24 @@ class LaneRun:
         extra = outcome.requests - lane.pacing.expected(len(batch.rows)) + lane.session.requests
         lane.session.requests = 0
 
+        synced = sorted({row.integration_id for row in batch.rows} - self._synced) if stored else []
+
         def job(connection: sa.Connection) -> list[int] | None:
+            # Integration before lane, as record() locks them: a host's transaction must not end in a deadlock.
+            for integration in synced:
+                integrations.first_synced(connection, integration, now)
             if not deliveries.settle(connection, lane.lease, settled, now):
                 return None
             deliveries.log_attempts(connection, failures)
             if extra:
                 lane.pacing.spend(connection, now, extra)
-            if stored:
-                self._went_well(connection, batch, now)
+            if stored and lane.failures:
+                lanes.set_state(connection, lane.id, failures=0, failing_since=None)
             return self._mark(connection, ahead, now) if ahead is not None else []
 
         ids = lane.write(job)
         lane.policy.reached("settled")
+        self._synced.update(synced)
         if stored:
             lane.failures, lane.failing_since = 0, None
         lane.around.settled(sum(1 for one in settled if isinstance(one, Delivered) or one.state != "waiting"))
@@ -310,9 +321,7 @@ class LaneRun:
         What the push has settled is on disk by now: nothing that goes wrong here takes it back.
         """
         terms, alone = batch.terms, len(batch.rows) == 1
-        open_rows = [row for row in batch.rows if is_in_question(row, outcome.verdicts[row.key], terms, alone=alone)]
-        nameless = [row for row in batch.rows if terms.verifiable and isinstance(outcome.verdicts[row.key], Duplicate)]
-        nameless = [row for row in nameless if row.maybe_written]
+        open_rows, nameless = self._to_prove(batch, outcome)
         if not (open_rows or nameless):
             return False
         lane = self.lane
@@ -331,13 +340,12 @@ class LaneRun:
         lane.policy.reached("believed")
         return True
 
-    def _went_well(self, connection: sa.Connection, batch: Batch, now: datetime) -> None:
-        if self.lane.failures:
-            lanes.set_state(connection, self.lane.id, failures=0, failing_since=None)
-        fresh = {row.integration_id for row in batch.rows} - self._synced
-        for integration in fresh:
-            integrations.first_synced(connection, integration, now)
-        self._synced |= fresh
+    def _to_prove(self, batch: Batch, outcome: PushOutcome) -> tuple[list[Waiting], list[Waiting]]:
+        """Rows that the push left in question, and duplicates whose records have no name yet."""
+        terms, alone = batch.terms, len(batch.rows) == 1
+        open_rows = [row for row in batch.rows if is_in_question(row, outcome.verdicts[row.key], terms, alone=alone)]
+        nameless = [row for row in batch.rows if terms.verifiable and isinstance(outcome.verdicts[row.key], Duplicate)]
+        return open_rows, [row for row in nameless if row.maybe_written]
 
     def _push_part(self, group: Batch) -> PushOutcome | None:
         """Push some of a batch once more, and settle them; None where all of them were cancelled meanwhile."""
@@ -356,6 +364,10 @@ class LaneRun:
         self._prove(part, outcome)
         self._face(outcome)
         return outcome
+
+
+def _nothing_settled(outcome: PushOutcome) -> bool:
+    return all(isinstance(verdict, NotStored) for verdict in outcome.verdicts.values())
 
 
 def _nothing_sent(batch: Batch, error: BackendError | PluginFault) -> PushOutcome:

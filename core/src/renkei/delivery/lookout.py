@@ -14,6 +14,9 @@ from renkei.mapping import Difference
 from renkei.spec import TargetSchema
 from renkei.store import history, integrations, lanes
 
+# Between a look and a resend that relies on it. Batch after batch, one request a minute is cheap.
+_JUST_NOW = timedelta(minutes=1)
+
 
 class Lookout:
     """What is known of the target, and since when.
@@ -47,6 +50,17 @@ class Lookout:
         if self._is_stale_and_needed():
             self.look()
 
+    def look_afresh(self, *, after: datetime | None) -> None:
+        """Look before a resend under a key: whether the field is unique *now* is all that keeps it from doubling.
+
+        Args:
+            after: a look from before then says nothing; nor does one that is older than a minute.
+        """
+        seen_at, now = self.discovered_at, self._lane.clock.now()
+        fresh = seen_at is not None and timedelta(0) <= now - seen_at < _JUST_NOW
+        if not (fresh and seen_at is not None and (after is None or seen_at >= after)):
+            self.look()
+
     def confirm(self) -> None:
         """Look now if pushes wait to be confirmed."""
         if self.unconfirmed_since is not None:
@@ -66,7 +80,8 @@ class Lookout:
 
     def _is_older(self, at: datetime | None) -> bool:
         limit: timedelta = self._lane.policy.fresh_for
-        return at is None or self._lane.clock.now() - at >= limit
+        # A look that lies ahead was taken before the clock was put back; how long ago, nobody knows.
+        return at is None or not timedelta(0) <= self._lane.clock.now() - at < limit
 
     def look(self) -> None:
         """Look at the target afresh: confirm what was pushed since the last look, or block the lane."""

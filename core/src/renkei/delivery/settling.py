@@ -106,7 +106,8 @@ def _duplicate(row: Waiting, verdict: Duplicate, terms: Terms) -> tuple[Delivere
         # A first attempt cannot have met itself: the key belongs to a record that is not ours.
         kept = Kept(
             id=row.id,
-            state="rejected",
+            # What an earlier request may have stored may be that very record.
+            state="doubtful" if row.maybe_written else "rejected",
             maybe_written=row.maybe_written,
             due_at=row.due_at,
             code="key_taken",

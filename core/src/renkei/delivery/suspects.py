@@ -13,7 +13,6 @@ from renkei.delivery.lane import Lane
 from renkei.delivery.reasons import explain
 from renkei.plugins import PushOutcome
 from renkei.spec import Suspect
-from renkei.store import deliveries
 
 
 class Suspects:
@@ -66,7 +65,8 @@ class Suspects:
         """
         lane = self._lane
         before = self._lone["ids"] if self._lone and self._lone["code"] == verdict.code else []
-        self._count(verdict.code, [*before, delivery])
+        # Each counts once: a bad record that somebody replays again and again is still one record.
+        self._count(verdict.code, [*(one for one in before if one != delivery), delivery])
         lane.policy.reached("lone_counted")
         if self._lone is None or len(self._lone["ids"]) < lane.policy.lone_refusals:
             return
@@ -78,7 +78,7 @@ class Suspects:
     def _blame_the_lane(self, verdict: Any, ids: list[int]) -> None:
         lane = self._lane
         now = lane.clock.now()
-        lane.store.write(lambda connection: deliveries.wait_again(connection, ids, now, code=verdict.code))
+        lane.return_refused(ids, now, code=verdict.code)
         lane.policy.reached("lone_returned")
         lane.change(lone=None)
         change = lane_changes.own(

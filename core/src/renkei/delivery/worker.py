@@ -262,6 +262,7 @@ class Worker:
             return bool(self._runs)
 
     def _beat(self) -> None:
+        self._around.holds.watch(self._clock)
         now = self._clock.now()
         self._store.write(lambda connection: history.beat(connection, self.name, now))
 

@@ -87,6 +87,7 @@ class Doubts:
 
     def _doubtful(self, row: Any, look_for: tuple[LookFor, ...]) -> Doubtful:
         words = row.reason or explain(None, row.code or "outcome_unknown")
+        left_at = doubts.last_left_at(row)
         keyed = any(one.source == DELIVERY_KEY for one in look_for)
         return Doubtful(
             inbox=row.inbox,
@@ -97,7 +98,7 @@ class Doubts:
             target=row.target_label or row.target,
             occurred_at=row.occurred_at,
             sent_at=row.sent_at,
-            again_from=row.sent_at + self._settles_within(row.backend) if row.sent_at else None,
+            again_from=left_at + self._settles_within(row.backend) if left_at else None,
             look_for=look_for,
             delivery_key=row.key if keyed else None,
         )

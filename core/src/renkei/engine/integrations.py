@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from renkei.delivery.reasons import refused_at_the_door
+from renkei.delivery.reasons import explain, refused_at_the_door
 from renkei.delivery.rendering import Bindings, Canvas, render
 from renkei.engine.connections import Connections, Look, Refused, canonical
 from renkei.engine.errors import IntegrationExists, NotFound, NotPossible
@@ -33,12 +33,13 @@ from renkei.spec import (
     TargetSchema,
     WireRecord,
 )
-from renkei.store import connections, integrations, lanes, ledger
+from renkei.store import connections, intake, integrations, lanes, ledger
 from renkei.store.installation import delivery_key
 from renkei.store.integrations import Revision
 
 # From the mapping screen to "done": longer ago, and the target is looked at again.
 LOOK_LASTS = timedelta(minutes=1)
+_NOBODY_KNOWS = explain(None, "outcome_unknown")
 
 Waiting = Literal["as_was", "new_settings"]
 
@@ -168,6 +169,7 @@ class Integrations:
                     en=f"Inbox {inbox!r} was changed by somebody else just now; try again.",
                 )
             self._revise(writing, made, binding, actor, now)
+            intake.begin_counting(writing, tenant, inbox)
             parts.audit(
                 writing, tenant, actor, "integration.created", inbox=inbox, connection_name=connection, revision=1
             )
@@ -192,7 +194,8 @@ class Integrations:
 
         Args:
             waiting: what waits keeps its revision (`as_was`), or goes under the new one (`new_settings`), to mend a
-                block. What may already have been written never moves to another target.
+                block. What may already have been written moves neither to another target nor under another key
+                field; where its lane is blocked, it becomes doubtful.
         """
         parts = self._parts
         parts.admin_only(tenant, actor, inbox)
@@ -221,10 +224,11 @@ class Integrations:
             self._keep_connection(writing, binding)
             number, lane = self._revise(writing, current.id, binding, actor, now)
             concerned = integrations.waiting_count(writing, current.id)
-            moved = 0
+            moved = doubted = 0
             if waiting == "new_settings":
                 revision = integrations.revision(writing, parts.standing(writing, tenant, inbox).revision_id)
                 moved = integrations.move_waiting(writing, current.id, revision)
+                doubted = integrations.put_in_doubt(writing, current.id, now, _NOBODY_KNOWS, revised=revision.id)
             lanes.open_now(writing, lane, now)
             lanes.open_now(writing, current.lane_id, now)
             parts.audit(
@@ -237,6 +241,7 @@ class Integrations:
                 revision=number,
                 waiting=concerned,
                 moved=moved,
+                doubtful=doubted,
                 waiting_goes=waiting,
             )
 
@@ -263,11 +268,12 @@ class Integrations:
         def job(writing: sa.Connection) -> int:
             now = parts.now()
             row = parts.standing(writing, tenant, inbox, lock=True)
+            # Lanes before deliveries, as workers lock them.
+            for lane in integrations.lanes_of(writing, row.id):
+                lanes.wake_open(writing, lane, now)
             waited = integrations.waiting_count(writing, row.id)
             cancelled = integrations.cancel_waiting(writing, row.id, now) if cancel_waiting else 0
             integrations.update(writing, row.id, state="active")
-            for lane in integrations.lanes_of(writing, row.id):
-                lanes.wake_open(writing, lane, now)
             parts.audit(writing, tenant, actor, "integration.resumed", inbox=inbox, waited=waited, cancelled=cancelled)
             return waited
 
@@ -278,7 +284,8 @@ class Integrations:
 
         Args:
             deliver_waiting: whether what waits is still delivered. Left out, it is, unless the lane is blocked or
-                has only been rejecting. What may already have been written is never cancelled.
+                has only been rejecting. What may already have been written is never cancelled; in a blocked lane it
+                becomes doubtful.
         """
         parts = self._parts
         parts.admin_only(tenant, actor, inbox)
@@ -286,13 +293,24 @@ class Integrations:
         def job(writing: sa.Connection) -> dict[str, int]:
             now = parts.now()
             row = parts.standing(writing, tenant, inbox, lock=True)
+            # Lanes before deliveries, as workers lock them.
+            for lane in integrations.lanes_of(writing, row.id):
+                lanes.wake_open(writing, lane, now)
             deliver = deliver_waiting if deliver_waiting is not None else not self._in_trouble(writing, row)
             waited = integrations.waiting_count(writing, row.id)
             cancelled = 0 if deliver else integrations.cancel_waiting(writing, row.id, now)
+            doubted = 0 if deliver else integrations.put_in_doubt(writing, row.id, now, _NOBODY_KNOWS)
             integrations.update(writing, row.id, state="deleted", deleted_at=now)
-            for lane in integrations.lanes_of(writing, row.id):
-                lanes.wake_open(writing, lane, now)
-            parts.audit(writing, tenant, actor, "integration.deleted", inbox=inbox, waited=waited, cancelled=cancelled)
+            parts.audit(
+                writing,
+                tenant,
+                actor,
+                "integration.deleted",
+                inbox=inbox,
+                waited=waited,
+                cancelled=cancelled,
+                doubtful=doubted,
+            )
             return {"waited": waited, "cancelled": cancelled}
 
         return parts.store.write(job)

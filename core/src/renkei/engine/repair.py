@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from renkei.engine.errors import NotFound, NotPossible
 from renkei.engine.parts import Parts, is_possible_id
 from renkei.plugins import BackendNotReady
-from renkei.store import integrations, lanes, mending
+from renkei.store import doubts, integrations, lanes, mending
 
 Under = Literal["as_was", "new_settings"]
 
@@ -119,9 +119,10 @@ class Repair:
                 ja=f"行動「{row.action_id}」の状態は{row.state}です。再送できるのは rejected と doubtful です。",
                 en=f"Action {row.action_id!r} is {row.state}; replay what was rejected or is doubtful.",
             )
-        if row.state == "doubtful" and row.sent_at is not None:
+        left_at = doubts.last_left_at(row)
+        if row.state == "doubtful" and left_at is not None:
             parts = self._parts
-            clear_at = row.sent_at + self._settles_within(writing, row.lane_id)
+            clear_at = left_at + self._settles_within(writing, row.lane_id)
             # A wall clock that was put forward makes no time pass, where this process itself has sent.
             clear_at = max(clear_at, parts.now() + parts.holds.rest(row.id, parts.clock.monotonic()))
             if parts.now() < clear_at:

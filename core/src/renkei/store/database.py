@@ -280,6 +280,7 @@ def _explain(error: DBAPIError) -> StoreUnavailable | None:
         ("unable to open", "the database file cannot be opened; check that its folder exists and is writable"),
         ("not a database", "the file is not a database of renkei's, or it is damaged; restore a backup"),
         ("malformed", "the database file is damaged; restore a backup"),
+        ("deadlock", "two transactions waited for each other, and this one was undone. Do the whole of it again"),
         ("locked", "another process has held the database for over a minute; look for one that hangs"),
         ("lock timeout", "another transaction has held its rows for over a minute; look for one that hangs"),
         ("connection", "the database server cannot be reached or ended the connection; look whether it runs"),

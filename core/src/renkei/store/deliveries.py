@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from renkei.store.lanes import Lease, deliverable, still_held
-from renkei.store.tables import LONGEST_WAIT, attempts, deliveries, integrations, lanes, reached
+from renkei.store.tables import CANCEL_IF_UNSENT, LONGEST_WAIT, attempts, deliveries, integrations, lanes, reached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,9 +212,17 @@ _KEPT = {
     "field": bindparam("where"),
     "reason": bindparam("text", type_=deliveries.c.reason.type),
 }
+_INSTANT = deliveries.c.settled_at.type
+_is_given_up = sa.and_(
+    deliveries.c.code.is_not_distinct_from(CANCEL_IF_UNSENT),
+    bindparam("to", type_=sa.Text) == "waiting",
+    bindparam("maybe", type_=sa.Boolean).is_(False),
+)
 _keep = _settled.values(
     {
         **_KEPT,
+        "state": sa.case((_is_given_up, "cancelled"), else_=bindparam("to", type_=sa.Text)),
+        "settled_at": sa.case((_is_given_up, bindparam("at", type_=_INSTANT)), else_=bindparam("now", type_=_INSTANT)),
         "sent_at": sa.case(
             (bindparam("refused", type_=sa.Boolean), deliveries.c.sent_before_at), else_=deliveries.c.sent_at
         ),
@@ -243,6 +251,7 @@ def settle(connection: sa.Connection, lease: Lease, outcomes: Sequence[Delivered
             "where": one.field,
             "text": one.reason,
             "refused": one.refused,
+            "at": now,
         }
         for one in outcomes
         if isinstance(one, Kept)
@@ -298,10 +307,13 @@ def proven_absent(connection: sa.Connection, ids: Sequence[int]) -> bool:
     return True
 
 
-def wait_again(connection: sa.Connection, ids: Sequence[int], now: datetime, *, code: str | None = None) -> None:
+def wait_again(
+    connection: sa.Connection, lane_id: int, ids: Sequence[int], now: datetime, *, code: str | None = None
+) -> None:
     """Put rejected deliveries back: it was the lane, not they.
 
     Args:
+        lane_id: that lane. What was replayed into another since has nothing to do with it, and nobody would wake that.
         code: the refusal's. What an earlier request may have stored was called doubtful for it, and goes back too.
     """
     refused = deliveries.c.state == "rejected"
@@ -309,7 +321,7 @@ def wait_again(connection: sa.Connection, ids: Sequence[int], now: datetime, *, 
         refused = sa.or_(refused, sa.and_(deliveries.c.state == "doubtful", deliveries.c.code == code))
     connection.execute(
         deliveries.update()
-        .where(deliveries.c.id.in_(ids), refused)
+        .where(deliveries.c.id.in_(ids), deliveries.c.lane_id == lane_id, refused)
         .values(state="waiting", due_at=now, settled_at=None, code=None, field=None, reason=None)
     )
 

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from renkei.store.tables import connections, deliveries, intake, lanes
+
+
+def last_left_at(row: sa.Row[Any]) -> datetime | None:
+    """The latest at which a request that may have stored a doubtful delivery can have left; None: there was none.
+
+    It left after its mark and before its outcome was called unknown. Between the two lie a wait for the database and
+    the whole deadline of a push.
+    """
+    sent_at: datetime | None = row.sent_at
+    settled_at: datetime | None = row.settled_at
+    if row.code != "outcome_unknown" or sent_at is None or settled_at is None:
+        return sent_at
+    return max(sent_at, settled_at)
 
 
 def doubtful(connection: sa.Connection, tenant: str, inbox: str, *, most: int) -> list[sa.Row[Any]]:
@@ -19,6 +33,7 @@ def doubtful(connection: sa.Connection, tenant: str, inbox: str, *, most: int) -
             deliveries.c.code,
             deliveries.c.reason,
             deliveries.c.sent_at,
+            deliveries.c.settled_at,
             intake.c.action_id,
             intake.c.occurred_at,
             lanes.c.target,

@@ -20,6 +20,10 @@ AHEAD = timedelta(minutes=5)
 # What may have been delivered before a backup was put back is not sent sooner than this after it: longer than any
 # backend works on a request.
 SETTLED_AFTER_RETURN = timedelta(minutes=10)
+# What is done once for a whole group is done in the order of these names, and must be locked in the order in which a
+# host's own transaction meets it, action by action: the lane first. The other way round the two would end in a
+# deadlock, and PostgreSQL might choose the host.
+_LANE, _COUNT = "1 lane", "2 count"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +217,7 @@ def _write_delivery(
         },
     )
     if standing.state == "active":
-        once(connection, ("wake", f"{standing.lane_id:020}"), _wake_lane, (standing.lane_id, now))
+        once(connection, (_LANE, f"{standing.lane_id:020}"), _wake_lane, (standing.lane_id, now))
 
 
 def _as_restored(offer: Offer, restored_at: datetime | None, now: datetime) -> dict[str, Any]:
@@ -224,8 +228,18 @@ def _as_restored(offer: Offer, restored_at: datetime | None, now: datetime) -> d
     return {"maybe_written": True, "sent_at": restored_at, "code": "restored", "due_at": due_at}
 
 
+def begin_counting(connection: sa.Connection, tenant: str, inbox: str) -> None:
+    """Touch the inbox's counter when an integration begins, as every `record()` does.
+
+    A host's transaction that looks at the database as it was before (REPEATABLE READ and stricter) does not see the
+    integration and would exclude the action for good. Now PostgreSQL refuses its count, and the host tries again.
+    """
+    row = {"tenant": tenant, "inbox": inbox, "offers": 0, "conflicts": 0}
+    connection.execute(_count[connection.dialect.name], row)
+
+
 def _offered(connection: sa.Connection, offer: Offer, *, conflict: bool) -> None:
-    once(connection, ("count", offer.tenant, offer.inbox), _count_up, (offer, conflict))
+    once(connection, (_COUNT, offer.tenant, offer.inbox), _count_up, (offer, conflict))
 
 
 def _count_up(connection: sa.Connection, offered: list[tuple[Offer, bool]]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from renkei.store.tables import connections, deliveries, integrations, lanes, revisions
+from renkei.store.tables import CANCEL_IF_UNSENT, connections, deliveries, integrations, lanes, revisions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,8 +186,14 @@ def waiting_count(connection: sa.Connection, integration_id: int) -> int:
 def cancel_waiting(connection: sa.Connection, integration_id: int, now: datetime) -> int:
     """Cancel what waits and was certainly not written; returns how many.
 
-    What may have been written is left waiting: calling it cancelled would say that it is not there.
+    What may have been written is left waiting: calling it cancelled would say that it is not there. What is just on
+    its way is cancelled once it comes back as certainly not stored (see `deliveries.settle`).
     """
+    connection.execute(
+        deliveries.update()
+        .where(deliveries.c.integration_id == integration_id, deliveries.c.state == "sending")
+        .values(code=CANCEL_IF_UNSENT)
+    )
     done = connection.execute(
         deliveries.update()
         .where(
@@ -225,6 +231,44 @@ def move_waiting(connection: sa.Connection, integration_id: int, to: Revision) -
     return done.rowcount
 
 
+def put_in_doubt(
+    connection: sa.Connection,
+    integration_id: int,
+    now: datetime,
+    reason: Mapping[str, str],
+    *,
+    revised: int | None = None,
+) -> int:
+    """Leave to a person what may have been written and waits in a blocked lane; returns how many.
+
+    It moves nowhere and is not sent where it is, so nothing would ever tell; and while it waited, its revision would
+    keep the lane blocked for everybody, where it is that revision that the target no longer fits.
+
+    Args:
+        revised: the revision that mends the block: what went under it is sent again.
+    """
+    blocked = sa.select(lanes.c.id).where(lanes.c.state == "blocked")
+    restored = deliveries.c.code.is_not_distinct_from("restored")
+    done = connection.execute(
+        deliveries.update()
+        .where(
+            deliveries.c.integration_id == integration_id,
+            deliveries.c.state == "waiting",
+            deliveries.c.maybe_written.is_(True),
+            deliveries.c.lane_id.in_(blocked),
+            deliveries.c.revision_id != (revised or 0),
+        )
+        .values(
+            state="doubtful",
+            settled_at=now,
+            code=sa.case((restored, "restored"), else_="outcome_unknown"),
+            field=None,
+            reason=sa.case((restored, deliveries.c.reason), else_=sa.literal(dict(reason), deliveries.c.reason.type)),
+        )
+    )
+    return done.rowcount
+
+
 def first_synced(connection: sa.Connection, integration_id: int, now: datetime) -> None:
     """Note the first record that got through: from then on the overview is confirmed."""
     connection.execute(
@@ -237,4 +281,4 @@ def first_synced(connection: sa.Connection, integration_id: int, now: datetime) 
 def lanes_of(connection: sa.Connection, integration_id: int) -> list[int]:
     """Lanes that any of its revisions is bound to: what waits may be in an older one."""
     query = sa.select(revisions.c.lane_id).where(revisions.c.integration_id == integration_id).distinct()
-    return list(connection.execute(query).scalars())
+    return sorted(connection.execute(query).scalars())

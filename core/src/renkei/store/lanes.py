@@ -28,7 +28,8 @@ _next = (
     .where(reached(lanes.c.wake_at, bindparam("now"), bindparam("horizon")))
     .order_by(lanes.c.wake_at, lanes.c.id)
     .limit(1)
-    .with_for_update(skip_locked=True)
+    # Not FOR UPDATE, which every delivery that is being written holds off by its foreign key.
+    .with_for_update(skip_locked=True, key_share=True)
 )
 _lease = (
     lanes.update()
@@ -68,7 +69,7 @@ def renew(connection: sa.Connection, lease: Lease, until: datetime) -> bool:
 
 def still_held(connection: sa.Connection, lease: Lease) -> bool:
     """Whether *lease* is the lane's latest; locks the lane's row."""
-    query = sa.select(lanes.c.fence).where(lanes.c.id == lease.lane_id).with_for_update()
+    query = sa.select(lanes.c.fence).where(lanes.c.id == lease.lane_id).with_for_update(key_share=True)
     return connection.execute(query).scalar() == lease.fence
 
 
@@ -89,7 +90,7 @@ def release(
     if not still_held(connection, lease):
         return
     state, until = connection.execute(sa.select(lanes.c.state, lanes.c.until).where(lanes.c.id == lease.lane_id)).one()
-    due = next_due(connection, lease.lane_id)
+    due = now if _is_left_marked(connection, lease.lane_id) else next_due(connection, lease.lane_id)
     if state == "open":
         due = now if due is not None and due > now + LONGEST_WAIT else due
         times = [max(due, now, not_before or now) if due else None, confirm_at]
@@ -101,6 +102,15 @@ def release(
     connection.execute(
         lanes.update().where(lanes.c.id == lease.lane_id).values(owner=None, lease_until=None, wake_at=wake_at)
     )
+
+
+def _is_left_marked(connection: sa.Connection, lane_id: int) -> bool:
+    """Whether something is still marked as sending, which only the next holder can take for interrupted.
+
+    So it is where a commit came back as failed and had happened: run again, it finds nothing that waits.
+    """
+    query = sa.select(deliveries.c.id).where(deliveries.c.lane_id == lane_id, sa.text("deliveries.state = 'sending'"))
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def deliverable(lane_id: int | sa.BindParameter[int]) -> sa.Select[int]:

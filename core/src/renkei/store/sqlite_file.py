@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 
 from renkei.store.errors import StoreUnavailable
 from renkei.store.host_transactions import OwnConnection
@@ -21,6 +20,11 @@ from renkei.store.lock_watch import LockWatch, pauses
 BUSY_TIMEOUT_SECONDS = 60
 # Where the calling thread itself waits for the file, SQLite gives it a chance this often to look who holds it.
 _SLICE_MILLISECONDS = 50
+# SQLite asks for the lock after 1, 2, 5, 10 … milliseconds and at last only every 100: whoever has waited longest comes
+# last, behind all who have just begun to. So its own tries end after 1 and 2, and begin again a little later. Asking
+# still more often would win the lock more often, from a host's own connections, which wait as SQLite does.
+_FIRST_TRIES_MILLISECONDS = 3
+_NEXT_TRY_SECONDS = 0.02
 
 
 def engine_for(url: sa.URL, watch: LockWatch) -> sa.Engine:
@@ -95,12 +99,7 @@ def _on_sqlite_begin(connection: sa.Connection, watch: LockWatch) -> None:
     if waits is None:
         connection.exec_driver_sql("BEGIN")
     elif waits == "writer":
-        try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        except DBAPIError as error:
-            if "locked" not in str(error.orig):
-                raise
-            raise watch.after_all() from None
+        _begin_in_the_writers_thread(connection.connection.dbapi_connection, watch)
     else:
         _begin_in_the_callers_thread(connection.connection.dbapi_connection, watch)
 
@@ -109,5 +108,25 @@ def _begin_in_the_callers_thread(driver: Any, watch: LockWatch) -> None:
     driver.execute(f"PRAGMA busy_timeout = {_SLICE_MILLISECONDS}")
     try:
         _insist(lambda: driver.execute("BEGIN IMMEDIATE"), watch)
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_SECONDS * 1000)}")
+
+
+def _begin_in_the_writers_thread(driver: Any, watch: LockWatch) -> None:
+    """Begin as soon as the file is free, asking as often after a second as at first."""
+    ends = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    driver.execute(f"PRAGMA busy_timeout = {_FIRST_TRIES_MILLISECONDS}")
+    try:
+        while True:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error):
+                    raise
+                if time.monotonic() > ends:
+                    raise watch.after_all() from None
+                time.sleep(_NEXT_TRY_SECONDS)
+            else:
+                return
     finally:
         driver.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_SECONDS * 1000)}")

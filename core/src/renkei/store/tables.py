@@ -9,6 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
+# The code of a delivery that is on its way while its integration's waiting ones are cancelled.
+CANCEL_IF_UNSENT = "cancel_if_unsent"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
