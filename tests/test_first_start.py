@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import pkgutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 from processes import TENANT, crowd, desk, engine
+
+from renkei.store.migrations import versions
+
+NEWEST = max(found.name[1:5] for found in pkgutil.iter_modules(versions.__path__))
+"""Number of the newest migration."""
 
 
 def test_20_processes_that_start_on_an_empty_folder_share_one_schema_one_key_and_one_id(tmp_path: Path) -> None:
@@ -31,6 +37,6 @@ def assert_one_of_each(folder: Path) -> None:
     assert key.stat().st_mode & 0o777 == 0o600
     assert len([line for line in key.read_text().splitlines() if not line.startswith("#")]) == 1
     with closing(sqlite3.connect(folder / "renkei.db")) as database:
-        assert database.execute("SELECT version_num FROM renkei_schema").fetchall() == [("0001",)]
+        assert database.execute("SELECT version_num FROM renkei_schema").fetchall() == [(NEWEST,)]
         assert database.execute("SELECT count(*) FROM connections").fetchone() == (20,)
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -23,7 +23,7 @@ from renkei.store.holders import holder_of
 
 OWN = r"this (thread|task) holds a write transaction on it and would wait for itself; pass that connection, record\("
 # Its own look comes after a tenth of a second; the rest is for a machine that is busy with other tests.
-AT_ONCE = 5.0
+AT_ONCE = 20.0
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says which process holds a lock")
 
 

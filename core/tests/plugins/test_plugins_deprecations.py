@@ -21,7 +21,7 @@ def entry(**changes):
         "what": "a settles_within of an hour",
         "since": "0.8",
         "announced": date(2026, 3, 1),
-        "remove_in": "1.1",
+        "remove_in": "1.2",
         "not_before": date(2027, 3, 1),
         "instead": "name the real figure",
         "used_by": hourly,
@@ -54,7 +54,7 @@ def test_a_plugin_that_uses_something_deprecated_is_ready_with_a_note_and_warned
     assert (state.state, state.reason) == (LoadState.READY, "")
     assert note == (
         "It uses a settles_within of an hour, deprecated since spec 0.8 (2026-03-01): name the real figure. "
-        "Spec 1.1 will refuse it, not before 2027-03-01."
+        "Spec 1.2 will refuse it, not before 2027-03-01."
     )
     (warning,) = warned
     assert str(warning.message) == f"Backend 'acme', acme_backend 1.2.3: {note}"
@@ -71,7 +71,7 @@ def test_a_plugin_that_does_not_use_it_hears_nothing_of_it(toolbox, table):
     assert (state.state, state.notes) == (LoadState.READY, ())
 
 
-@pytest.mark.parametrize(("remove_in", "state"), [("1.0", "incompatible"), ("0.10", "incompatible"), ("1.1", "ready")])
+@pytest.mark.parametrize(("remove_in", "state"), [("1.0", "incompatible"), ("0.10", "incompatible"), ("1.2", "ready")])
 def test_a_plugin_that_uses_what_is_over_is_incompatible_and_told_what_to_do(old, table, remove_in, state):
     table(entry(remove_in=remove_in))
 
