@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from chaos.database import NewPlace
 from chaos.plan import plan
 from chaos.races import RACES, play
 from chaos.report import run
@@ -16,28 +17,28 @@ from chaos.world import Place
 COUNTS = ("lost", "doubled", "doubtful", "misjudged")
 
 
-def table(*, actions: int, kills: int, seed: int, say: Callable[[str], None]) -> dict[str, Any]:
+def table(new_place: NewPlace, *, actions: int, kills: int, seed: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Every rule: random runs with and without a key, and its races with the rule and without it."""
 
     def random_run(rule: str | None, keyed: bool) -> dict[str, Any]:
         made = plan(seed, kills=kills, actions=actions, keyed=keyed)
-        with _folder() as place:
+        with _folder(new_place) as place:
             told = run(place, made, actions=actions, seed=seed, keyed=keyed, rule=rule)
         found = {name: told[name] for name in (*COUNTS, "drained", "kills_missing")}
         say(f"without {rule or 'nothing'}, {'with' if keyed else 'without'} a key: {found}")
         return found
 
     runs = {rule or "": {str(keyed): random_run(rule, keyed) for keyed in (True, False)} for rule in (None, *RULES)}
-    return {"actions": actions, "kills": kills, "seed": seed, "runs": runs, "races": races(say)}
+    return {"actions": actions, "kills": kills, "seed": seed, "runs": runs, "races": races(new_place, say)}
 
 
-def races(say: Callable[[str], None], *, rule: str = "") -> list[dict[str, Any]]:
+def races(new_place: NewPlace, say: Callable[[str], None], *, rule: str = "") -> list[dict[str, Any]]:
     """Every race, or those that are about *rule*, with the rule and without."""
     played = []
     for race in [race for race in RACES if rule in ("", race.rule)]:
         told: dict[str, Any] = {"race": race.name, "rule": race.rule, "key": race.keyed}
         for without in (False, True):
-            with _folder() as place:
+            with _folder(new_place) as place:
                 told["without" if without else "with"] = play(race, place, without=without)
         say(f"{told}")
         played.append(told)
@@ -66,8 +67,9 @@ def _cell(counts: dict[str, Any]) -> str:
 class _folder(TemporaryDirectory[str]):  # noqa: N801
     """A run's place, gone afterwards."""
 
-    def __init__(self) -> None:
+    def __init__(self, new_place: NewPlace) -> None:
         super().__init__(prefix="renkei-chaos-", ignore_cleanup_errors=True)
+        self._new_place = new_place
 
     def __enter__(self) -> Place:  # type: ignore[override]
-        return Place(Path(super().__enter__()))
+        return self._new_place(Path(super().__enter__()))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
+
+import sqlalchemy as sa
 
 from chaos.children import Events
 from chaos.world import ADMIN, NAMES, TENANT, Actions, Place, connection_of, engine, now, set_up
@@ -45,9 +46,8 @@ def attend(place: Place, url: str, events: Events, keyed: bool, orders: Iterator
     # Whoever sets up waits longer than a worker: a simulator that has just started may take its time.
     renkei = engine(place, url, hook_deadline=timedelta(seconds=30))
     set_up(renkei, keyed=keyed)
-    with closing(sqlite3.connect(place.database, timeout=60)) as connection:
-        connection.execute("CREATE TABLE tickets (subject TEXT PRIMARY KEY)")
-        connection.commit()
+    with sa.create_engine(place.url, poolclass=sa.NullPool).begin() as connection:
+        connection.execute(sa.text("CREATE TABLE tickets (subject TEXT PRIMARY KEY)"))
     events.tell("set_up")
     for order in orders:
         match order["do"]:

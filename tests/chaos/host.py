@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from chaos import own
 from chaos.children import Events
 from chaos.world import TENANT, Actions, Place, engine
 from renkei import Renkei
@@ -102,7 +102,7 @@ class Offering:
             began = time.perf_counter()
             try:
                 outcome = call()
-            except (RenkeiError, sqlite3.Error) as error:
+            except (RenkeiError, *own.ERRORS) as error:
                 self._note_refusal(way, error)
                 time.sleep(0.1)
             else:
@@ -120,26 +120,21 @@ class Offering:
 
     def within(self, gate: Gate) -> None:
         """`record(connection=…)` inside the host's own transaction, beside a row of the host's."""
-        with closing(sqlite3.connect(self._place.database, timeout=60, isolation_level=None)) as connection:
-            connection.execute("PRAGMA synchronous = FULL")
-            while (number := gate.next()) is not None:
-                time.sleep(self._pause())
-                if self._draw.random() < _ROLLED_BACK:
-                    with suppress(RenkeiError):  # nothing is wanted of it
-                        self._transaction(connection, number, "ROLLBACK")
-                self._note_call("within", number, partial(self._transaction, connection, number, "COMMIT"))
+        ways = own.ways(self._place)
+        while (number := gate.next()) is not None:
+            time.sleep(self._pause())
+            way = self._draw.choice(ways)
+            if self._draw.random() < _ROLLED_BACK:
+                with suppress(RenkeiError, *own.ERRORS):  # nothing is wanted of it
+                    self._transaction(way, number, commit=False)
+            self._note_call(way.name, number, partial(self._transaction, way, number, commit=True))
 
-    def _transaction(self, connection: sqlite3.Connection, number: int, end: str) -> str:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            connection.execute("INSERT OR IGNORE INTO tickets (subject) VALUES (?)", (self._actions.subject(number),))
+    def _transaction(self, way: own.Own, number: int, *, commit: bool) -> str:
+        def record(connection: Any) -> str:
             inbox, action = self._actions.inbox(number), self._actions.action(number)
-            receipt = self._renkei.record(TENANT, inbox, action, connection=connection)
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute(end)
-        return receipt.outcome
+            return self._renkei.record(TENANT, inbox, action, connection=connection).outcome
+
+        return way.transact(self._actions.subject(number), record, commit=commit)
 
     async def awaited(self, gate: Gate) -> None:
         """`arecord()` from several tasks of one loop."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import statistics
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from chaos import tally
 from chaos.plan import WINDOWS, Plan
 from chaos.stage import stage
 from chaos.supervisor import Run
+from chaos.tally import Notes
 from chaos.world import Place
 
 
@@ -21,6 +23,14 @@ def percentiles(milliseconds: list[float]) -> dict[str, float]:
         return {"p50": 0.0, "p99": 0.0, "max": 0.0}
     cut = statistics.quantiles(milliseconds, n=100, method="inclusive")
     return {"p50": round(cut[49], 2), "p99": round(cut[98], 2), "max": round(max(milliseconds), 2)}
+
+
+def _grouped(notes: Notes, name: Callable[[int, str], str]) -> dict[str, dict[str, float]]:
+    """How long `record()` took, by whatever *name* makes of the host and the way in which it called."""
+    groups: dict[str, list[float]] = defaultdict(list)
+    for (host, way), times in notes.milliseconds.items():
+        groups[name(host, way)] += times
+    return {group: percentiles(times) for group, times in sorted(groups.items())}
 
 
 def _errors(place: Place) -> list[str]:
@@ -43,14 +53,14 @@ def run(
     began = time.monotonic()
     with stage(place, rule=rule, blows=plan.blows) as made:
         driven = Run(made, plan, actions=actions, seed=seed, keyed=keyed, say=say)
-        result = driven.go(most_seconds=60 + len(plan.kills) * 6 + actions / 100)
+        result = driven.go(most_seconds=180 + len(plan.kills) * 8 + actions / 50)
         found, told = tally.stored(made.url), tally.asked(made.url, "/_chaos")
         notes = driven.notes()
     verdict = tally.verdict(place, notes.recorded, found, result.deaths)
-    milliseconds = [took for times in notes.milliseconds.values() for took in times]
     return {
         "seed": seed,
         "plan": plan.digest,
+        "database": "sqlite" if place.is_sqlite else "postgresql",
         "key": keyed,
         "without": rule,
         "actions": actions,
@@ -65,13 +75,14 @@ def run(
         "misjudged": len(verdict.misjudged),
         "strangers": len(verdict.strangers),
         "kills": {window: result.kills[window] for window in WINDOWS},
-        "kills_missing": max(0, len(plan.kills) - sum(result.kills.values())),
+        "kills_missing": (Counter(kill.window for kill in plan.kills) - result.kills).total(),
         "freezes": dict(sorted(result.freezes.items())),
         "host_kills": result.host_kills,
         "faults": dict(sorted(told["struck"].items())),
         "requests": told["requests"],
-        "record_ms": percentiles(milliseconds),
-        "record_ms_by_way": {way: percentiles(times) for way, times in sorted(notes.milliseconds.items())},
+        "record_ms": percentiles([took for times in notes.milliseconds.values() for took in times]),
+        "record_ms_by_host": _grouped(notes, lambda host, _: f"host-{host}"),
+        "record_ms_by_way": _grouped(notes, lambda _, way: way),
         "record_refused": dict(notes.refusals),
         "host_errors": _errors(place),
         "looks": result.looks,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,10 @@ from typing import Any
 sys.path[0] = str(Path(__file__).parents[1])
 
 from chaos import ablations  # noqa: E402
+from chaos.database import NewPlace, databases  # noqa: E402
 from chaos.plan import plan  # noqa: E402
 from chaos.report import run  # noqa: E402
 from chaos.without import RULES  # noqa: E402
-from chaos.world import Place  # noqa: E402
 from renkei.plugins import Registry  # noqa: E402
 
 
@@ -43,15 +45,16 @@ def is_well(told: dict[str, Any]) -> bool:
     )
 
 
-def one(options: argparse.Namespace, *, keyed: bool, rule: str | None) -> dict[str, Any]:
+def one(options: argparse.Namespace, new_place: NewPlace, *, keyed: bool, rule: str | None) -> dict[str, Any]:
     """One run in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="renkei-chaos-", ignore_cleanup_errors=True) as folder:
         if options.keep:
             options.keep.mkdir(parents=True)
             folder = str(options.keep)
         made = plan(options.seed, kills=options.kills, actions=options.actions, keyed=keyed)
+        made = replace(made, blows=()) if options.no_faults else made
         return run(
-            Place(Path(folder)),
+            new_place(Path(folder)),
             made,
             actions=options.actions,
             seed=options.seed,
@@ -64,16 +67,20 @@ def one(options: argparse.Namespace, *, keyed: bool, rule: str | None) -> dict[s
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; 0 where nothing was lost or doubled."""
     options = _parser().parse_args(arguments)
+    # Whoever ends the command ends a database server with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     few = options.ablations
     options.actions = options.actions if options.actions is not None else 4_000 if few else 100_000
     options.kills = options.kills if options.kills is not None else 24 if few else 200
     with tempfile.TemporaryDirectory() as empty:
         _import_everything(empty)
-        return _tables(options) if options.races is not None or options.ablations else _one_run(options)
+        with databases(postgresql=options.postgresql) as new_place:
+            many = options.races is not None or options.ablations
+            return _tables(options, new_place) if many else _one_run(options, new_place)
 
 
-def _one_run(options: argparse.Namespace) -> int:
-    told = one(options, keyed=not options.no_key, rule=options.without)
+def _one_run(options: argparse.Namespace, new_place: NewPlace) -> int:
+    told = one(options, new_place, keyed=not options.no_key, rule=options.without)
     well = is_well(told)
     sys.stdout.write(json.dumps({**told, "well": well}, ensure_ascii=False) + "\n" if options.json else _in_lines(told))
     return 0 if well else 1
@@ -92,16 +99,16 @@ def _in_lines(told: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _tables(options: argparse.Namespace) -> int:
+def _tables(options: argparse.Namespace, new_place: NewPlace) -> int:
     """The races alone, or the whole table of rules; 0 where the rules in place lose and double nothing."""
 
     def say(line: str) -> None:
         _say(options, line)
 
     if options.races is not None:
-        found: dict[str, Any] = {"runs": {}, "races": ablations.races(say, rule=options.races)}
+        found: dict[str, Any] = {"runs": {}, "races": ablations.races(new_place, say, rule=options.races)}
     else:
-        found = ablations.table(actions=options.actions, kills=options.kills, seed=options.seed, say=say)
+        found = ablations.table(new_place, actions=options.actions, kills=options.kills, seed=options.seed, say=say)
     sys.stdout.write(json.dumps(found) + "\n" if options.json else ablations.as_markdown(found))
     whole = [*found["runs"].get("", {}).values(), *(race["with"] for race in found["races"])]
     return int(any(one["lost"] or one["doubled"] for one in whole))
@@ -126,7 +133,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--actions", type=int, help="how many are recorded (default: 100000)")
     parser.add_argument("--kills", type=int, help="kill -9 of workers, all windows alike (default: 200)")
     parser.add_argument("--seed", type=int, default=1, help="what the plan depends on (default: 1)")
+    parser.add_argument("--postgresql", action="store_true", help="on a PostgreSQL that is started for the run")
     parser.add_argument("--no-key", action="store_true", help="no unique field in the target")
+    parser.add_argument("--no-faults", action="store_true", help="no request goes wrong but by a kill")
     parser.add_argument("--without", choices=list(RULES), metavar="RULE", help=f"take a rule out: {', '.join(RULES)}")
     parser.add_argument("--ablations", action="store_true", help="take out each rule in turn; takes 4000 actions each")
     parser.add_argument(

@@ -6,11 +6,9 @@ The hosts' notes say what was recorded, the simulator says what it holds, renkei
 from __future__ import annotations
 
 import json
-import sqlite3
 import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,23 +33,24 @@ class Notes:
 
     Attributes:
         refusals: what it raised instead, by its words; each was offered again.
+        milliseconds: how long it took, by the host and the way in which it was called.
     """
 
     recorded: set[str] = field(default_factory=set)
     excluded: set[str] = field(default_factory=set)
     conflicts: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
-    milliseconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    milliseconds: dict[tuple[int, str], list[float]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, line: str) -> None:
-        """One line of a host's list."""
+    def add(self, host: int, line: str) -> None:
+        """One line of that host's list."""
         if line.startswith("refused "):
             self.refusals[line.split(" ", 2)[2]] += 1
             return
         outcome, subject, way, took = line.split()
         if outcome == "recorded":
             self.recorded.add(subject)
-            self.milliseconds[way].append(float(took))
+            self.milliseconds[host, way].append(float(took))
         elif outcome == "excluded":
             self.excluded.add(subject)
         else:
@@ -76,7 +75,7 @@ class NoteReader:
                 whole = text[: text.rfind("\n") + 1]
                 self._read[host] += len(whole.encode())
                 for line in whole.splitlines():
-                    self.notes.add(line)
+                    self.notes.add(host, line)
         return self.notes
 
 
@@ -109,11 +108,13 @@ class Delivery:
 def deliveries(place: Place) -> dict[str, Delivery]:
     """Every delivery by the subject of its record."""
     query = (
-        "SELECT i.inbox || '/' || i.action_id, d.id, d.state, d.sent_at / 1e6, d.code"
+        "SELECT i.inbox || '/' || i.action_id, d.id, d.state, d.sent_at, d.code"
         " FROM deliveries d JOIN intake i ON i.id = d.intake_id"
     )
-    with closing(sqlite3.connect(place.database)) as connection:
-        return {subject: Delivery(*rest) for subject, *rest in connection.execute(query)}
+    return {
+        subject: Delivery(number, state, None if sent_at is None else sent_at / 1e6, code)
+        for subject, number, state, sent_at, code in place.rows(query)
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +190,8 @@ def _requests(place: Place, wanted: set[str]) -> dict[str, list[dict[str, Any]]]
 
 def _logged(place: Place) -> dict[int, tuple[str, float]]:
     """The last line of the attempt log of each delivery: its code and when."""
-    query = "SELECT delivery_id, code, at / 1e6 FROM attempts WHERE delivery_id IS NOT NULL ORDER BY id"
-    with closing(sqlite3.connect(place.database)) as connection:
-        return {delivery: (code, at) for delivery, code, at in connection.execute(query)}
+    query = "SELECT delivery_id, code, at FROM attempts WHERE delivery_id IS NOT NULL ORDER BY id"
+    return {delivery: (code, at / 1e6) for delivery, code, at in place.rows(query)}
 
 
 def _cause(

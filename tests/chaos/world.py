@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import sqlalchemy as sa
 
 from renkei import Renkei
 from renkei.delivery import Policy
@@ -35,14 +36,24 @@ SETTLES_WITHIN = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one run keeps its files."""
+    """Where one run keeps its files, and its database.
+
+    Attributes:
+        url: renkei's database, which also holds a table of the host's.
+    """
 
     folder: Path
+    url: str
 
     @property
-    def database(self) -> Path:
-        """renkei's database, which also holds a table of the host's."""
-        return self.folder / "renkei.db"
+    def is_sqlite(self) -> bool:
+        """Whether the database is a file in the folder."""
+        return self.url.startswith("sqlite")
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What the database answers, over a connection that knows nothing of renkei."""
+        with sa.create_engine(self.url, poolclass=sa.NullPool).connect() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(query))]
 
     @property
     def requests(self) -> Path:
@@ -116,7 +127,8 @@ def policy(*, reached: Callable[[str], None] | None = None, **changed: Any) -> P
 
 def engine(place: Place, url: str, **changed: Any) -> Renkei:
     """A `Renkei` on the run's database, with kintone's host leading to *url*."""
-    return Renkei(str(place.database), routes={HOST: url}, policy=policy(**changed), transport=_Signed)
+    routes = {HOST: url}
+    return Renkei(place.url, keys=place.key_file, routes=routes, policy=policy(**changed), transport=_Signed)
 
 
 def set_up(renkei: Renkei, *, keyed: bool) -> None:
