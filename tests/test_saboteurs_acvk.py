@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from saboteurs import authentication, capabilities, chosen, kits, schema
+from saboteurs import PROVEN, authentication, capabilities, chosen, kits, schema
 
 from renkei.spec import TargetSchema
 from renkei.testing.contract.catalogue import CHECKS
@@ -108,7 +108,7 @@ SEEN = {
 }
 
 
-@pytest.mark.parametrize("backend", ["template", "kintone"])
+@pytest.mark.parametrize("backend", PROVEN)
 @pytest.mark.parametrize("id", OURS)
 def test_a_good_plugin_passes(backend, id):
     subject = find(backend)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from saboteurs import chosen, crowds, failure, manners, resources
+from saboteurs import PROVEN, chosen, crowds, failure, manners, resources
 from saboteurs.rewriting import Change, rewritten
 
 from renkei.testing.contract.catalogue import CHECKS
@@ -123,7 +123,7 @@ SEEN_OF_WRAPPERS = {
 }
 
 
-@pytest.mark.parametrize("backend", ["template", "kintone"])
+@pytest.mark.parametrize("backend", PROVEN)
 @pytest.mark.parametrize("id", IDS)
 def test_a_sound_plugin_passes(id: str, backend: str) -> None:
     subject = find(backend)

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from saboteurs import chosen, keyed, mapping, pushing
+from saboteurs import PROVEN, chosen, keyed, mapping, pushing
 from saboteurs.rewriting import Change, rewritten
 
 from renkei import spec
@@ -98,7 +98,7 @@ def proven() -> Iterator[Callable[[str], tuple[Subject, Kit]]]:
 
 
 @pytest.mark.parametrize("id", IDS)
-@pytest.mark.parametrize("backend", ["template", "kintone"])
+@pytest.mark.parametrize("backend", PROVEN)
 def test_a_good_plugin_passes(backend, id, proven):
     outcome = run_check(id, *proven(backend))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from saboteurs import chosen, isolation, security
+from saboteurs import PROVEN, chosen, isolation, security
 from saboteurs.rewriting import Change, rewritten
 
 from renkei.spec import PushReport
@@ -69,7 +69,7 @@ SEEN = {
 }
 
 
-@pytest.fixture(scope="module", params=["template", "kintone"])
+@pytest.fixture(scope="module", params=PROVEN)
 def good(request: pytest.FixtureRequest) -> Iterator[tuple[Subject, Kit]]:
     subject = find(request.param)
     kit = subject.kit()
