@@ -114,7 +114,7 @@ def test_a_sentence_is_followed_by_the_page_where_it_is_put_right():
     words = refused_at_the_door(fake_plugin.MANIFEST, error)
 
     assert words == {
-        "ja": f"パスワードが違います。 設定する画面: {PAGE}",
+        "ja": f"パスワードが違います。 確認・設定する画面: {PAGE}",
         "en": f"The password is wrong; renew the connection. The page for it: {PAGE}",
     }
 

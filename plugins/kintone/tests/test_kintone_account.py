@@ -297,7 +297,7 @@ def test_the_host_for_client_certificates_is_the_same_account(world: Any) -> Non
     world.typed["subdomain"] = "demo.s.cybozu.com"
 
     assert world.authenticate().id == "demo.cybozu.com:1"
-    assert world.seen[0].url.host == "demo.s.cybozu.com"
+    assert world.seen[0].url.host == "demo.cybozu.com"
 
 
 def test_an_app_in_a_guest_space_is_reached_on_its_own_path(world: Any) -> None:

@@ -234,7 +234,7 @@ def test_the_sentence_is_read_in_the_language_asked_for(add: Callable[..., Any],
     ended = add("--lang", language, api_token="simulated-token-before-update-app")
 
     expected = MEANINGS["GAIA_IA02"].text.in_(language)
-    label = "設定する画面" if language == "ja" else "The page for it"
+    label = "確認・設定する画面" if language == "ja" else "The page for it"
     assert ended.stderr.strip().endswith(f": {expected} {label}: {TOKENS_PAGE} (GAIA_IA02)")
 
 
@@ -385,7 +385,7 @@ def test_a_field_that_became_required_is_named_with_the_page_of_the_form(desk: D
     assert (status.state, status.code, status.field) == ("rejected", "CB_VA01", "会社名")
     assert status.text.ja.startswith("「会社名」: kintoneがフィールドの値を受け付けませんでした。")
     assert "必須です。" in status.text.ja
-    assert status.text.ja.endswith(f"設定する画面: {FORM_PAGE}")
+    assert status.text.ja.endswith(f"確認・設定する画面: {FORM_PAGE}")
     assert status.text.en.endswith(f"The page for it: {FORM_PAGE}")
 
 

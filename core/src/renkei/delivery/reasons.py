@@ -190,7 +190,7 @@ def _with_link(text: dict[str, str], link: str | None) -> dict[str, str]:
     """The sentence and where to go. People click on it, so it is a web address or is left out."""
     if link is None or not link.startswith(("https://", "http://")) or any(character.isspace() for character in link):
         return text
-    return {"ja": f"{text['ja']} 設定する画面: {link}", "en": f"{text['en']} The page for it: {link}"}
+    return {"ja": f"{text['ja']} 確認・設定する画面: {link}", "en": f"{text['en']} The page for it: {link}"}
 
 
 def refused_at_the_door(manifest: Manifest, error: BackendError) -> dict[str, str]:

@@ -25,7 +25,6 @@ from renkei.spec import (
     Target,
     Text,
 )
-from renkei_kintone.addresses import plain_host
 from renkei_kintone.manifest import LIMITS
 from renkei_kintone.meanings import ADD_RECORDS, MAY_ADD
 from renkei_kintone.settings import KintoneSettings
@@ -148,6 +147,6 @@ def limits_of(settings: KintoneSettings) -> Limits | None:
 
 
 def account_id(settings: KintoneSettings) -> str:
-    """Host and app, because a token belongs to one app. The host for client certificates is the same account."""
+    """Host and app, because a token belongs to one app."""
     space = f"guest{settings.guest_space_id}:" if settings.guest_space_id else ""
-    return f"{plain_host(settings.host)}:{space}{settings.app_id}"
+    return f"{settings.host}:{space}{settings.app_id}"

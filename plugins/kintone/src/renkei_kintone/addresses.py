@@ -61,12 +61,6 @@ def shortest(host: str) -> str:
     return host if "." in label else label
 
 
-def plain_host(host: str) -> str:
-    """The host that browsers open: `x.s.cybozu.com`, for client certificates, is `x.cybozu.com` to people."""
-    label, _, rest = host.partition(".")
-    return f"{label}.{rest.removeprefix('s.')}"
-
-
 def _split(text: str) -> tuple[str, str]:
     scheme, separator, rest = text.partition("://")
     if separator and scheme.lower() != "https":
@@ -92,8 +86,9 @@ def _host(authority: str) -> str:
     for domain in DOMAINS:
         if authority.endswith("." + domain):
             label = authority[: -len(domain) - 1]
-            # `.s.` is the host for client certificates.
-            return f"{_label(label.removesuffix('.s'))}{'.s' if label.endswith('.s') else ''}.{domain}"
+            # `x.s.cybozu.com` asks for a client certificate, and renkei has none: the same kintone answers at
+            # `x.cybozu.com`, or says there what else lets us in.
+            return f"{_label(label.removesuffix('.s'))}.{domain}"
     raise SettingProblem(
         "other_domain",
         ja="kintoneのアドレスではありません。使えるドメインは cybozu.com、kintone.com、cybozu.cn です。",

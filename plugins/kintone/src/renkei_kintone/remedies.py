@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import assert_never
 
 from renkei.spec import BackendError, Text
-from renkei_kintone.addresses import plain_host
 from renkei_kintone.settings import KintoneSettings
 
 
@@ -56,7 +55,7 @@ def page(settings: KintoneSettings, place: Place) -> str:
     such programs, and for its tokens not at all: [unsure]. A wrong one costs an admin a click, so the sentence in front
     of it always says the way through the menus as well.
     """
-    root = f"https://{plain_host(settings.host)}/"
+    root = f"https://{settings.host}/"
     space = f"k/guest/{settings.guest_space_id}/" if settings.guest_space_id else "k/"
     match place:
         case Place.TOKENS:

@@ -25,7 +25,6 @@ from renkei.spec import (
     Unavailable,
     retry_after,
 )
-from renkei_kintone.addresses import plain_host
 from renkei_kintone.meanings import MEANINGS, remedy_link
 from renkei_kintone.settings import KintoneSettings
 
@@ -43,7 +42,7 @@ def api_url(settings: KintoneSettings, name: str) -> str:
 def app_url(settings: KintoneSettings, app: str) -> str:
     """Where a person opens the app."""
     guest = f"guest/{settings.guest_space_id}/" if settings.guest_space_id else ""
-    return f"https://{plain_host(settings.host)}/k/{guest}{app}/"
+    return f"https://{settings.host}/k/{guest}{app}/"
 
 
 def record_url(settings: KintoneSettings, app: str, record: str) -> str:
