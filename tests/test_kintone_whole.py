@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +81,17 @@ RULES: list[dict[str, Any]] = [
     },
     {"target": "添付", "source": "message.attachments"},
 ]
-AT = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=1)  # after the set-up, and not "too far ahead"
-LOCAL = AT.astimezone().astimezone(datetime.fromisoformat("2026-04-01T00:00:00+09:00").tzinfo)
+JAPAN = timezone(timedelta(hours=9))
+
+
+def soon() -> datetime:
+    """After the set-up, and not "too far ahead"."""
+    return datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=1)
+
+
+def at(moment: datetime) -> dict[str, Any]:
+    """The action, as it happens then."""
+    return {**ACTION, "action": {**ACTION["action"], "occurred_at": moment.isoformat()}}
 
 
 @pytest.fixture
@@ -121,8 +130,8 @@ def test_one_mail_is_in_every_type_of_field(typed: Any, kintone: Kintone, tmp_pa
     name = typed("connections", "add", "kintone", "--set", "subdomain=https://demo.cybozu.com/k/1/")["name"]
     (tmp_path / "rules.json").write_text(json.dumps({"rules": RULES}), encoding="utf-8")
     typed("integrations", "add", "support", "--connection", name, "--mapping", "rules.json")
-    action = {**ACTION, "action": {**ACTION["action"], "occurred_at": AT.isoformat()}}
-    (tmp_path / "actions.jsonl").write_text(json.dumps(action), encoding="utf-8")
+    moment = soon()
+    (tmp_path / "actions.jsonl").write_text(json.dumps(at(moment)), encoding="utf-8")
 
     typed("record", "actions.jsonl")
     typed("work", "--until-idle", "--for", "60")
@@ -137,9 +146,9 @@ def test_one_mail_is_in_every_type_of_field(typed: Any, kintone: Kintone, tmp_pa
         "本文HTML": "<p>山田様</p><p><b>お見積り</b></p>",
         "チャネル": "メール",
         "方向": "発信",
-        "対応日時": AT.strftime("%Y-%m-%dT%H:%M:00Z"),
-        "対応日": LOCAL.date().isoformat(),
-        "対応時刻": LOCAL.strftime("%H:%M"),
+        "対応日時": moment.strftime("%Y-%m-%dT%H:%M:00Z"),
+        "対応日": moment.astimezone(JAPAN).date().isoformat(),
+        "対応時刻": moment.astimezone(JAPAN).strftime("%H:%M"),
         "操作ユーザ": ["suzuki"],
         "担当部署": ["support"],
         "担当グループ": ["everyone"],
@@ -153,7 +162,7 @@ def test_one_mail_is_in_every_type_of_field(typed: Any, kintone: Kintone, tmp_pa
         "顧客コード": "C-0001",
         "顧客ランク": "A",
         "経過": [
-            {"経過日時": AT.strftime("%Y-%m-%dT%H:%M:00Z"), "経過内容": address, "経過分": "15"}
+            {"経過日時": moment.strftime("%Y-%m-%dT%H:%M:00Z"), "経過内容": address, "経過分": "15"}
             for address in ACTION["customer"]["emails"]
         ],
         "添付": [("見積書.pdf", b"%PDF-f1"), ("約款.pdf", b"%PDF-f2")],
@@ -183,8 +192,7 @@ def test_an_app_in_a_guest_space_is_connected_by_its_pasted_address(
 ) -> None:
     rules = [rule for rule in RULES if rule["target"] in kintone.apps["12"].fields]
     (tmp_path / "rules.json").write_text(json.dumps({"rules": rules}), encoding="utf-8")
-    action = {**ACTION, "action": {**ACTION["action"], "occurred_at": AT.isoformat()}}
-    (tmp_path / "actions.jsonl").write_text(json.dumps(action), encoding="utf-8")
+    (tmp_path / "actions.jsonl").write_text(json.dumps(at(soon())), encoding="utf-8")
     monkeypatch.setenv("GUEST_TOKEN", "simulated-guest-space-token")
     address = "subdomain=https://demo.cybozu.com/k/guest/5/12/"
 
