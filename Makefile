@@ -76,7 +76,7 @@ matrix: $(MADE)
 	@$(PY) tests/kill_matrix.py $(ARGS)
 
 points: $(MADE)
-	@RENKEI_POINTS=all RENKEI_CRASHES=$${RENKEI_CRASHES:-200} $(PY) -m pytest -o timeout=3600 tests/test_failure_points.py \
+	@RENKEI_POINTS=all RENKEI_CRASHES=$${RENKEI_CRASHES:-200} $(PY) -m pytest -o timeout=3600 tests/test_failure_points.py tests/test_killed_workers.py \
 	  core/tests/engine/test_engine_crashes.py $(ARGS)
 
 chaos: $(MADE)

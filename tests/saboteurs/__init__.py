@@ -27,9 +27,9 @@ ALL: tuple[Saboteur, ...] = tuple(
 )
 
 
-_EVERYTHING = os.environ.get("RENKEI_SABOTEURS") == "all"
+EVERYTHING = os.environ.get("RENKEI_SABOTEURS") == "all"
 
-PROVEN: tuple[str, ...] = ("template", "kintone") if _EVERYTHING else ("kintone",)
+PROVEN: tuple[str, ...] = ("template", "kintone") if EVERYTHING else ("kintone",)
 """The plugins that each check has to find sound; the template as a whole is verified by tests/test_new_plugin.py."""
 
 
@@ -49,7 +49,7 @@ def chosen(saboteurs: Iterable[Saboteur]) -> tuple[Saboteur, ...]:
 
     All of them take four minutes of two cores.
     """
-    if _EVERYTHING:
+    if EVERYTHING:
         return tuple(saboteurs)
     names = _slice()
     return tuple(saboteur for saboteur in saboteurs if saboteur.name in names or saboteur in WRAPPERS)
