@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from renkei.engine import StoreUnavailable
-from renkei.store import holders, lock_watch
+from renkei.store import holders, host_transactions, lock_watch
 from renkei.store.holders import holder_of
 
 OWN = r"this (thread|task) holds a write transaction on it and would wait for itself; pass that connection, record\("
@@ -367,3 +367,34 @@ def test_in_the_end_sqlite_gives_up_and_the_holder_is_named(make_world, monkeypa
             world.record(1)
 
     world.record(1)
+
+
+def test_looking_for_the_hosts_transaction_disturbs_no_other_thread():
+    """CPython ends a tuple that is being built with a SystemError where somebody else holds it meanwhile."""
+    wrong: list[BaseException] = []
+    done = threading.Event()
+
+    def build():
+        try:
+            while not done.is_set():
+                tuple(number for number in range(500))
+        except SystemError as error:
+            wrong.append(error)
+
+    builders = [threading.Thread(target=build) for _ in range(3)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for builder in builders:
+            builder.start()
+        with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+            connection.execute("CREATE TABLE replies (id)")
+            connection.execute("INSERT INTO replies VALUES (1)")
+            found = [len(host_transactions.open_now()) for _ in range(40)]
+    finally:
+        sys.setswitchinterval(before)
+        done.set()
+        for builder in builders:
+            builder.join()
+
+    assert (wrong, set(found)) == ([], {1})

@@ -77,7 +77,9 @@ class HostTransaction:
 
 def open_now() -> list[HostTransaction]:
     """The host's connections that are in a transaction now, on whatever file."""
-    found = [one for one in gc.get_objects() if issubclass(type(one), sqlite3.Connection) and _is_a_hosts(one)]
+    found = [
+        one for one in gc.get_referrers(*_kinds()) if issubclass(type(one), sqlite3.Connection) and _is_a_hosts(one)
+    ]
     if not found:
         return []
     named = [
@@ -86,6 +88,15 @@ def open_now() -> list[HostTransaction]:
     del found  # it would be found to refer to them
     _trace_back(named, _at_hand_by_thread())
     return named
+
+
+def _kinds(kind: type = sqlite3.Connection) -> list[type]:
+    """The class of the driver's connections, and all that are derived from it.
+
+    Their instances refer to them, and little else does. Going through all of the interpreter's objects instead would
+    hold tuples that other threads are still building, and CPython ends that with a SystemError in those threads.
+    """
+    return [kind, *(further for derived in kind.__subclasses__() for further in _kinds(derived))]
 
 
 def whose(named: Sequence[HostTransaction], path: Path, task: types.FrameType | None) -> Whose:
