@@ -90,7 +90,7 @@ def open_now() -> list[HostTransaction]:
     return named
 
 
-def _kinds(kind: type = sqlite3.Connection) -> list[type]:
+def _kinds(kind: type[sqlite3.Connection] = sqlite3.Connection) -> list[type[sqlite3.Connection]]:
     """The class of the driver's connections, and all that are derived from it.
 
     Their instances refer to them, and little else does. Going through all of the interpreter's objects instead would
