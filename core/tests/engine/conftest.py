@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from renkei import Policy, Renkei
 from renkei.engine import Helpdesk
@@ -126,3 +130,16 @@ def world(bare: World) -> World:
     """Inbox `support` is bound through connection `fake`."""
     bare.set_up()
     return bare
+
+
+@pytest.fixture
+def run_histories() -> Callable[..., None]:
+    """Run a state machine, and print what its histories met: `(machine, told, **settings)`."""
+
+    def run(machine: type[RuleBasedStateMachine], told: Counter[str], **chosen: Any) -> None:
+        told.clear()
+        run_state_machine_as_test(machine, settings=settings(deadline=None, print_blob=True, **chosen))
+        lines = "\n".join(f"  {times:6} {what}" for what, times in sorted(told.items()))
+        sys.stdout.write(f"\n{machine.__name__}:\n{lines}\n")
+
+    return run

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import sys
 import tempfile
 import threading
 from collections import Counter
@@ -23,7 +22,7 @@ from typing import Any, ClassVar, get_args
 
 import httpx
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import Phase
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -31,7 +30,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from renkei import Policy, Renkei
@@ -431,6 +429,7 @@ class Crashes(RuleBasedStateMachine):
         for inbox in INBOXES:
             if self._state(inbox) == "paused":
                 self.renkei.integrations.resume("t", "admin", inbox)
+            self.set_up_again(inbox, None)
         self.clock.forward(timedelta(minutes=31))
         self.die_of_an_answer(1)
         for _ in range(6):
@@ -453,18 +452,9 @@ class UnkeyedCrashes(Crashes):
 
 
 @pytest.mark.parametrize("machine", [Crashes, UnkeyedCrashes])
-def test_whenever_the_process_dies_nothing_is_lost_doubled_or_miscounted(machine):
-    Crashes.told.clear()
+def test_whenever_the_process_dies_nothing_is_lost_doubled_or_miscounted(machine, run_histories):
+    run_histories(machine, Crashes.told, max_examples=EXAMPLES, stateful_step_count=STEPS, phases=PHASES)
 
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=EXAMPLES, stateful_step_count=STEPS, phases=PHASES, deadline=None, print_blob=True
-        ),
-    )
-
-    told = "\n".join(f"  {times:6} {what}" for what, times in sorted(Crashes.told.items()))
-    sys.stdout.write(f"\n{machine.__name__}:\n{told}\n")
     assert Crashes.told["histories"] >= EXAMPLES
     assert Crashes.told["died with what was stored and not settled"] > 0
     assert Crashes.told["delivered"] > 0

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 from collections import Counter
 from datetime import timedelta
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar, get_args
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import Phase
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -25,7 +24,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from renkei import Policy, Renkei
@@ -367,17 +365,8 @@ class UnkeyedAttack(Attack):
 
 
 @pytest.mark.parametrize("machine", [Attack, UnkeyedAttack])
-def test_whatever_happens_nothing_is_lost_doubled_or_miscounted(machine):
-    Attack.told.clear()
+def test_whatever_happens_nothing_is_lost_doubled_or_miscounted(machine, run_histories):
+    run_histories(machine, Attack.told, max_examples=EXAMPLES, stateful_step_count=STEPS, phases=PHASES)
 
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=EXAMPLES, stateful_step_count=STEPS, phases=PHASES, deadline=None, print_blob=True
-        ),
-    )
-
-    told = "\n".join(f"  {times:5} {what}" for what, times in sorted(Attack.told.items()))
-    sys.stdout.write(f"\n{machine.__name__}:\n{told}\n")
     assert Attack.told["histories"] >= EXAMPLES
     assert Attack.told["actions delivered"] > 0
