@@ -115,7 +115,7 @@ def test_the_choice_is_in_the_audit_trail_and_shown_with_the_delivery_and_can_be
 
 
 def test_the_warning_says_in_both_languages_that_resending_doubles():
-    assert "83 %" in RESEND_WARNING.en
-    assert "stores most of them twice" in RESEND_WARNING.en
-    assert "83%" in RESEND_WARNING.ja
+    assert "4 in 10" in RESEND_WARNING.en
+    assert "stores twice what was there" in RESEND_WARNING.en
+    assert "約4割" in RESEND_WARNING.ja
     assert "二重に登録" in RESEND_WARNING.ja
