@@ -53,7 +53,7 @@ STATES: dict[str, Text] = {
 
 RESEND_WARNING = Text(
     ja="連携キーを受け取る重複禁止の項目がないと、応答が途切れた送信が登録されたかどうかは分かりません。自動で再送すると、"
-    "登録されていたものが二重になります。シミュレーターでの測定では、結果の分からない送信の約4割が実際には登録されていました。"
+    "実際には登録されていたものが二重に登録されます。シミュレーターでの測定では、結果の分からない送信の約4割が実際には登録されていました。"
     "おすすめの方法は、連携先に重複禁止の項目を追加して連携キーを割り当てることです。",
     en="Without a unique field for the delivery key nothing tells whether a record was stored when an answer is lost. "
     "Sending it again stores twice what was there: in measured runs with a simulator, 4 in 10 of the unknown outcomes "
