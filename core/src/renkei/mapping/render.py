@@ -6,9 +6,9 @@ not sent; what was changed to make a value fit becomes a note, and the record is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from collections.abc import Mapping as AnyMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -52,6 +52,21 @@ def zone_of(name: str) -> ZoneInfo | None:
         return None
 
 
+@dataclass(slots=True)
+class _Draft:
+    """A record, or a row of one, while it is being rendered."""
+
+    record: dict[str, Value] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+
+    def require(self, fields: Iterable[Field]) -> None:
+        """Each of *fields* that has no value is a problem, unless what is wrong with it was said already."""
+        said = {problem.field for problem in self.problems}
+        missing = (one for one in fields if one.code not in self.record and one.code not in said)
+        self.problems.extend(_missing(one) for one in missing)
+
+
 class Renderer:
     """One revision's mapping, compiled against the schemas of both sides. Made by `renderer`."""
 
@@ -67,15 +82,11 @@ class Renderer:
             values: flat raw values, as `load_values` gives them; unknown keys are ignored.
             key: the delivery key.
         """
-        record: dict[str, Value] = {}
-        problems: list[Problem] = []
-        notes: list[Problem] = []
-        for field in self._fields:
-            field.render(values, key, record, problems, notes)
-        for required in self._required:
-            if required.code not in record and all(problem.field != required.code for problem in problems):
-                problems.append(_missing(required))
-        return Rendered(record, tuple(problems), tuple(notes))
+        draft = _Draft()
+        for one in self._fields:
+            one.render(values, key, draft)
+        draft.require(self._required)
+        return Rendered(draft.record, tuple(draft.problems), tuple(draft.notes))
 
 
 def renderer(mapping: Mapping, source: SourceSchema, target: TargetSchema) -> Renderer:
@@ -98,25 +109,18 @@ class _CompiledField:
         except Unfit as unfit:
             self._work = partial(_refuse, unfit)
 
-    def render(
-        self,
-        values: AnyMapping[str, Any],
-        key: str,
-        record: dict[str, Value],
-        problems: list[Problem],
-        notes: list[Problem],
-    ) -> None:
+    def render(self, values: AnyMapping[str, Any], key: str, draft: _Draft) -> None:
         noted: Notes = []
         try:
             value = self._work(values, key, noted)
         except Unfit as unfit:
-            problems.append(unfit.problem(self._target, self._named, self._origin))
+            draft.problems.append(unfit.problem(self._target, self._named, self._origin))
             return
         if value is not None:
-            record[self._target] = value
+            draft.record[self._target] = value
         if noted:
             told = {note.code: note for note in noted}  # one note of a kind, however many values it concerns
-            notes.extend(note.problem(self._target, self._named, self._origin) for note in told.values())
+            draft.notes.extend(note.problem(self._target, self._named, self._origin) for note in told.values())
 
 
 class _CompiledTable:
@@ -134,37 +138,20 @@ class _CompiledTable:
             column for column in field.fields if column.required and not column.has_default and column.writable
         ]
 
-    def render(
-        self,
-        values: AnyMapping[str, Any],
-        key: str,
-        record: dict[str, Value],
-        problems: list[Problem],
-        notes: list[Problem],
-    ) -> None:
+    def render(self, values: AnyMapping[str, Any], key: str, draft: _Draft) -> None:
         rows: list[FrozenDict[str, Any]] = []
         for number, seen in enumerate(rows_of(values, self._lists), start=1):
-            row, wrong = self._row(seen, key, number, notes)
-            problems.extend(wrong)
-            if row is not None:
-                rows.append(row)
+            row = _Draft()
+            for column in self._columns:
+                column.render(seen, key, row)
+            draft.notes.extend(self._placed(note, number) for note in row.notes)
+            if not row.problems and self._telling.isdisjoint(row.record):
+                continue
+            row.require(self._required)
+            draft.problems.extend(self._placed(problem, number) for problem in row.problems)
+            rows.append(FrozenDict(row.record))
         if rows:
-            record[self._target] = tuple(rows)
-
-    def _row(
-        self, values: AnyMapping[str, Any], key: str, number: int, notes: list[Problem]
-    ) -> tuple[FrozenDict[str, Any] | None, list[Problem]]:
-        row: dict[str, Value] = {}
-        wrong: list[Problem] = []
-        noted: list[Problem] = []
-        for column in self._columns:
-            column.render(values, key, row, wrong, noted)
-        notes.extend(self._placed(note, number) for note in noted)
-        if not wrong and self._telling.isdisjoint(row):
-            return None, []
-        named = {problem.field for problem in wrong}
-        wrong += [_missing(one) for one in self._required if one.code not in row and one.code not in named]
-        return FrozenDict(row), [self._placed(problem, number) for problem in wrong]
+            draft.record[self._target] = tuple(rows)
 
     def _placed(self, problem: Problem, number: int) -> Problem:
         ja = f"{self._named.ja}の{number}行目、{problem.message.ja}"
