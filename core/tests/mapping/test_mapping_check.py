@@ -120,6 +120,20 @@ def test_choices_without_counterpart_are_an_error_until_the_rule_says_what_happe
     assert found(rule("状況", "ticket.status", choices=table), fields=fields) == (set(), set())
 
 
+def test_several_values_into_a_field_of_one_are_warned_about_until_the_first_is_meant(found, make_field):
+    mail = make_field("連絡先", FieldType.EMAIL)
+
+    assert found(rule("連絡先", "customer.emails"), fields=(mail,)) == (set(), {("連絡先", "only_first")})
+    assert found(rule("連絡先", "customer.emails", join="first"), fields=(mail,)) == (set(), set())
+
+
+def test_in_a_table_each_of_several_values_has_a_row_of_its_own(found, make_field):
+    table = make_field("連絡先表", FieldType.TABLE, fields=(make_field("連絡先", FieldType.EMAIL),))
+    rows = Rule(target="連絡先表", columns=(rule("連絡先", "customer.emails"),))
+
+    assert found(rows, fields=(table,)) == (set(), set())
+
+
 def test_an_open_choice_field_needs_no_counterparts(found, make_field):
     assert found(rule("状況", "ticket.status"), fields=(make_field("状況", T.CHOICE, choices_open=True),)) == (
         set(),

@@ -386,6 +386,37 @@ def test_several_skipped_values_make_one_note(render_one):
     assert len(rendered.notes) == 1
 
 
+SEVERAL = [
+    (target(T.CHOICE, choices=STATUS), "ticket.labels", ["1", "2"], "1"),
+    (target(T.EMAIL), "customer.emails", ["a@example.com", "b@example.com"], "a@example.com"),
+    (target(T.PHONE), "customer.phones", ["03-0000-0000", "06-0000-0000"], "03-0000-0000"),
+]
+
+
+@pytest.mark.parametrize(("field", "key", "values", "first"), SEVERAL, ids=["choice", "email", "phone"])
+def test_that_only_the_first_of_several_values_fits_is_noted_unless_the_rule_says_so(
+    render_one, field, key, values, first
+):
+    several = render_one(field, {key: values}, source=key)
+    meant = render_one(field, {key: values}, source=key, join="first")
+    alone = render_one(field, {key: values[:1]}, source=key)
+
+    assert several.values == meant.values == alone.values == {"x": first}
+    assert [note.code for note in several.notes] == ["only_first"]
+    assert (meant.notes, alone.notes) == ((), ())
+
+
+def test_a_value_that_is_left_empty_by_the_table_is_not_one_that_was_left_out(render_one):
+    rendered = render_one(
+        target(T.CHOICE, choices=STATUS),
+        {"ticket.labels": ["a", "1"]},
+        source="ticket.labels",
+        choices={"a": None},
+    )
+
+    assert (rendered.values, rendered.notes) == ({"x": "1"}, ())
+
+
 def test_an_open_choice_field_takes_the_japanese_label(render_one):
     rendered = render_one(target(T.CHOICE, choices_open=True), {"ticket.status": "spam"}, source="ticket.status")
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from renkei.mapping.conversion import TEXTS, compatible
+from renkei.mapping.conversion import TEXTS, compatible, takes_first_only
 from renkei.mapping.counterpart import CHOICE_TYPES, Counterparts, NoCounterpart
 from renkei.mapping.render import check_constant, zone_of
 from renkei.mapping.rules import Mapping, Rule
@@ -46,12 +46,15 @@ def check(mapping: Mapping, source: SourceSchema, target: TargetSchema, *, uniqu
 
 
 class _Checker:
-    """Collects what is wrong."""
+    """Collects what is wrong. *item_by_item*: of a list, each value gets a row of its own."""
 
-    def __init__(self, mapping: Mapping, source: SourceSchema, target: TargetSchema) -> None:
+    def __init__(
+        self, mapping: Mapping, source: SourceSchema, target: TargetSchema, *, item_by_item: bool = False
+    ) -> None:
         self._mapping, self._source, self._target = mapping, source, target
         self._zone = zone_of(mapping.time_zone) or ZoneInfo("UTC")
         self._counts = Counter(mapping.targets)
+        self._item_by_item = item_by_item
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
 
@@ -132,7 +135,8 @@ class _Checker:
             )
             return
         inner = TargetSchema(target=self._target.target, label=field.label or field.code, fields=field.fields)
-        columns = _Checker(Mapping(rules=rule.columns, time_zone=self._mapping.time_zone), self._source, inner)
+        inner_rules = Mapping(rules=rule.columns, time_zone=self._mapping.time_zone)
+        columns = _Checker(inner_rules, self._source, inner, item_by_item=True)
         columns.check_columns()
         for problem in columns.errors:
             self._error(*_placed(problem, field))
@@ -188,6 +192,21 @@ class _Checker:
         else:
             self._check_table(rule, field, offered)
             self._check_presence(rule, field, offered)
+            self._check_count(rule, field, offered)
+
+    def _check_count(self, rule: Rule, field: Field, offered: SourceField) -> None:
+        """Several values into a field of one, without the word that the first is meant."""
+        if self._item_by_item or rule.join == "first" or not takes_first_only(offered.type, field):
+            return
+        named, origin = named_target(field), named_source(offered)
+        self._warn(
+            field.code,
+            "only_first",
+            f"{named.ja}: {origin.ja}は複数の値を持つことがあり、最初の1つだけが入ります。それでよければjoinを"
+            "firstにし、すべて残すには文字列か複数選択の項目を選んでください。",
+            f"{named.en}: {origin.en} may hold several values, and only the first goes in. Set join to first if that "
+            "is meant, or choose a field of text or of several choices.",
+        )
 
     def _check_presence(self, rule: Rule, field: Field, offered: SourceField) -> None:
         """A required field that is fed by something not every action has."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime, time, tzinfo
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from renkei.mapping.characters import lines, one_line, text_to_html
@@ -108,10 +109,29 @@ def converter(rule: Rule, source: SourceField | None, target: Field, zone: tzinf
     if target.type in _LISTS:
         return lambda value, _notes: value if isinstance(value, tuple) else (value,)
     if kind in _LISTS:
-        return lambda value, _notes: value[0]
+        return partial(_first, rule)
     if target.type in (T.EMAIL, T.PHONE, T.URL):
         return lambda value, _notes: one_line(value)
     return lambda value, _notes: value
+
+
+def takes_first_only(source_type: FieldType, target: Field) -> bool:
+    """Whether of several values the first alone goes into *target*."""
+    return source_type in _LISTS and target.type not in LISTS | TEXTS
+
+
+def _first(rule: Rule, value: tuple[Any, ...], notes: Notes) -> Any:
+    if len(value) > 1 and rule.join != "first":
+        notes.append(_left_out())
+    return value[0]
+
+
+def _left_out() -> Unfit:
+    return Unfit(
+        "only_first",
+        ja="複数の値のうち、最初の1つだけを入れました。",
+        en="of several values only the first was taken.",
+    )
 
 
 def text_of(source: SourceField, zone: tzinfo) -> Callable[[Any], str | tuple[str, ...]]:
@@ -254,13 +274,16 @@ def _to_codes(rule: Rule, source: SourceField | None, target: Field) -> Convert:
 
     def convert(value: Any, notes: Notes) -> str | tuple[str, ...] | None:
         found: list[str] = []
-        for code in _codes_of(value):
+        codes = _codes_of(value)
+        for number, code in enumerate(codes, start=1):
             match = counterparts.find(code)
             if isinstance(match, NoCounterpart):
                 found.extend(_otherwise(rule, replacement, notes))
             elif match is not None:
                 found.append(match)
             if found and not several:
+                if number < len(codes) and rule.join != "first":
+                    notes.append(_left_out())
                 return found[0]
         return tuple(dict.fromkeys(found)) or None
 

@@ -48,7 +48,8 @@ class Rule(Model):
         fallback: JSON value of the target field where the source is missing.
         too_long: reject the record, or cut the text and end it with *marker*. Addresses are never cut.
         marker: the end of a cut text; it counts.
-        join: how a list goes into a text; into a single line, `newline` joins with commas.
+        join: how a list goes into a text; into a single line, `newline` joins with commas. Into a field of one value
+            goes the first in any case: `first` says that this is meant, otherwise there is a warning and a note.
         columns: of a table, a rule for each column (`target` is the column's code). The lists among their sources make
             the rows: the first row takes the first item of each, and a shorter list leaves its column empty in the
             rows that it lacks. What is no list stands in each row. Without any list there is one row.
