@@ -28,6 +28,7 @@ SEEN = {
     ("ChunkAmnesiac", "E14"): "was won before the credentials were lost",
     ("SuspectHider", "E01"): "a refusal that names no record and no reason (400) made 'rejected'",
     ("WrongFieldNamer", "E01"): "is named as refused, and what is wrong is in subject",
+    ("SuspectMisnamer", "E01"): "of a refusal that says nothing (400), field",
     ("FieldForgetter", "E01"): "the answer names field subject, and the verdict of the record names none",
     ("CodeForgetter", "E01"): "is rejected without a code",
     ("OffByOne", "E01"): "is stored and reported as 'rejected'",

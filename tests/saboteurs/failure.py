@@ -33,6 +33,16 @@ def other_field(report: Report, request: spec.PushRequest) -> Report:
     return each(change)(report, request)
 
 
+def field_for_suspects(report: Report, request: spec.PushRequest) -> Report:
+    """Whatever nobody has named is about the key field."""
+
+    def change(verdict: spec.Verdict) -> spec.Verdict:
+        suspect = isinstance(verdict, spec.Suspect)
+        return verdict.model_copy(update={"field": request.key_field}) if suspect else verdict
+
+    return each(change)(report, request)
+
+
 def no_field(verdict: spec.Verdict) -> spec.Verdict:
     return verdict.model_copy(update={"field": None}) if isinstance(verdict, spec.Rejected) else verdict
 
@@ -255,5 +265,8 @@ SABOTEURS: tuple[Saboteur, ...] = (
     ),
     module_saboteur(177, "IdInventor", "Makes up an id where none came.", ("E11", "E13"), id_inventor),
     module_saboteur(178, "StatusBeliever", "Takes whatever it finds for an id.", ("E13",), two_hundred_is_enough),
+    module_saboteur(
+        241, "SuspectMisnamer", "Guesses a field where the refusal named none.", ("E01",), telling(field_for_suspects)
+    ),
     module_saboteur(179, "NoIdNoRecord", "Takes a 2xx without an id for a refusal.", ("E11", "E13"), no_id_no_record),
 )

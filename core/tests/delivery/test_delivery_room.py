@@ -120,9 +120,11 @@ def test_a_sentence_is_followed_by_the_page_where_it_is_put_right():
 
 
 def test_a_rejected_record_names_the_page_behind_the_backends_own_words():
-    words = rejection(fake_plugin.MANIFEST, "refused", "subject", "too long", link=PAGE)
+    named = spec.Text(ja="「件名」(subject)", en="'Subject' (subject)")
 
-    assert words["en"] == f"'subject': The CRM refused the record. [too long] The page for it: {PAGE}"
+    words = rejection(fake_plugin.MANIFEST, "refused", named, "too long", link=PAGE)
+
+    assert words["en"] == f"'Subject' (subject): The CRM refused the record. [too long] The page for it: {PAGE}"
 
 
 @pytest.mark.parametrize("link", [None, "", "javascript:alert(1)", "ftp://crm.example/", "https://crm.example/ a"])

@@ -15,8 +15,8 @@ HEAD = """\
 
 By kintone's code; in lower case, our own words for what has none. The code decides, never the HTTP status. *Then* says
 what renkei does: **blocked** until somebody puts it right and tests the connection, **waits** and tries again by
-itself, or **record**: one record is rejected, and the others go on. The page is where it is put right, here for app 12
-of `example.cybozu.com`.
+itself, or **record**: one record is rejected, and the others go on. The page is where it is put right in kintone, here
+for app 12 of `example.cybozu.com`; there is none where it is put right elsewhere.
 
 The addresses of an app's settings are not in kintone's documentation: they are those that browsers show and that many
 public programs open. For an app in a guest space (`/k/guest/5/admin/app/…`) fewer have been seen, and none for the page
@@ -29,15 +29,23 @@ WAITS = ("RateLimited", "Unavailable")
 def made() -> str:
     """The page."""
     rows = ["| Code | Then | 日本語 | English | Page |", "|---|---|---|---|---|"]
-    rows += [_row(code, meaning) for code, meaning in MEANINGS.items()]
+    rows += [_row(codes, meaning) for meaning, codes in _codes_by_meaning().items()]
     return f"{HEAD}\n" + "\n".join(rows) + "\n"
 
 
-def _row(code: str, meaning: Meaning) -> str:
+def _codes_by_meaning() -> dict[Meaning, list[str]]:
+    found: dict[Meaning, list[str]] = {}
+    for code, meaning in MEANINGS.items():
+        found.setdefault(meaning, []).append(code)
+    return found
+
+
+def _row(codes: list[str], meaning: Meaning) -> str:
     name = meaning.error.__name__ if meaning.error is not None else ""
     then = "record" if not name else f"waits ({name})" if name in WAITS else f"blocked ({name})"
     place = f"`{page(SITE, meaning.place)}`" if meaning.place is not None else ""
-    return f"| `{code}` | {then} | {meaning.text.ja} | {meaning.text.en} | {place} |"
+    named = ", ".join(f"`{code}`" for code in codes)
+    return f"| {named} | {then} | {meaning.text.ja} | {meaning.text.en} | {place} |"
 
 
 if __name__ == "__main__":

@@ -173,9 +173,9 @@ ROWS = {
         "https://demo.cybozu.cn/k/admin/app/apitoken?app=1",
         typed={"subdomain": "demo.cybozu.cn", "api_token": "simulated-token-from-cybozu.com"},
     ),
-    "guest space without its id": Row("GAIA_IL23", *GUEST_ID, PORTAL, kintone=in_guest_space),
-    "wrong guest space id": Row("CB_NO02", *WRONG_SPACE, PORTAL, typed={"guest_space_id": "6"}, kintone=in_guest_space),
-    "guest space id for an app in none": Row("CB_NO02", *WRONG_SPACE, PORTAL, typed={"guest_space_id": "6"}),
+    "guest space without its id": Row("GAIA_IL23", *GUEST_ID, None, kintone=in_guest_space),
+    "wrong guest space id": Row("CB_NO02", *WRONG_SPACE, None, typed={"guest_space_id": "6"}, kintone=in_guest_space),
+    "guest space id for an app in none": Row("CB_NO02", *WRONG_SPACE, None, typed={"guest_space_id": "6"}),
     "IP restriction, as 403": Row("access_refused", *ADDRESS, PORTAL, kintone=restricted(403)),
     "IP restriction, as 401": Row("access_refused", *ADDRESS, PORTAL, kintone=restricted(401)),
     "IP restriction, as a page with 200": Row(
@@ -447,7 +447,8 @@ def test_a_lookup_without_the_token_of_its_app_is_told_at_set_up_and_when_it_is_
     status = desk.deliver().status
 
     assert any("顧客コード" in warning.message.ja for warning in warnings)
-    assert (status.state, status.code) == ("rejected", "GAIA_LO04")
+    assert (status.state, status.code, status.field) == ("rejected", "GAIA_LO04", "顧客コード")
+    assert status.text.ja.startswith("「顧客コード」: ルックアップの参照先に")
     assert "「参照先アプリのAPIトークン」" in status.text.ja
     assert "'View records'" in status.text.en
     assert FORM_PAGE in status.text.ja

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from renkei import spec
+from renkei_kintone.blame import fields_at_fault
+from renkei_kintone.fields import schema_of
 from renkei_kintone.validation import complaints_by_record
 
 
@@ -353,6 +355,54 @@ def test_a_verdict_says_where_it_is_put_right(world: Any) -> None:
     assert (suspect.verdict, rejected.verdict) == ("suspect", "rejected")
     assert suspect.remedy_link.startswith("https://demo.cybozu.com/k/")
     assert rejected.remedy_link.startswith("https://demo.cybozu.com/k/")
+
+
+LOOKUP = {"type": "SINGLE_LINE_TEXT", "lookup": None}
+BLAMABLE = schema_of(
+    "1",
+    {
+        "拠点": LOOKUP,
+        "顧客": LOOKUP,
+        "担当": {"type": "USER_SELECT"},
+        "部署": {"type": "ORGANIZATION_SELECT"},
+        "班": {"type": "GROUP_SELECT"},
+        "明細": {"type": "SUBTABLE", "fields": {"品": LOOKUP, "数": {"type": "NUMBER"}}},
+        "件名": {"type": "SINGLE_LINE_TEXT"},
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "sent", "at_fault"),
+    [
+        ("GAIA_LO04", ("拠点", "担当", "件名"), ("拠点",)),
+        ("GAIA_LO03", ("拠点", "顧客"), ("拠点", "顧客")),
+        ("GAIA_LO04", ("明細", "件名"), ("明細",)),
+        ("GAIA_IL26", ("担当", "部署", "拠点"), ("担当",)),
+        ("GAIA_IL28", ("担当", "部署"), ("部署",)),
+        ("GAIA_IL28", ("部署", "班"), ("部署", "班")),
+        ("GAIA_IL26", ("部署", "件名"), ()),
+        ("GAIA_XX99", ("拠点",), ()),
+    ],
+)
+def test_a_code_that_names_no_field_is_about_those_of_its_kind_that_were_sent(
+    code: str, sent: tuple[str, ...], at_fault: tuple[str, ...]
+) -> None:
+    empty = {"顧客": {"value": ""}, "担当": {"value": []}}
+    record = spec.WireRecord(key="k1", fields=empty | {field: {"value": ["x"]} for field in sent})
+
+    assert fields_at_fault(code, BLAMABLE, record) == at_fault
+
+
+def test_a_suspect_names_the_only_field_or_lists_those_that_it_may_be(world: Any) -> None:
+    world.kintone.apps["1"].fields["拠点"] = {**LOOKUP, "lookup": {}}
+    world.kintone.order("error", code="GAIA_LO04", status=400, path="/records.json", times=2)
+
+    (one,) = world.push(world.record("k1", 顧客コード="C1")).verdicts
+    (several,) = world.push(world.record("k2", 顧客コード="C1", 拠点="大阪")).verdicts
+
+    assert (one.verdict, one.field) == ("suspect", "顧客コード")
+    assert (several.field, set(several.message.split(", "))) == (None, {"顧客コード", "拠点"})
 
 
 def test_a_record_that_is_no_json_is_rejected_alone(world: Any) -> None:

@@ -134,6 +134,7 @@ class Batches:
             keyed=self._is_keyed(revision),
             verifiable=manifest.supports("verify") and revision.key_field is not None,
             settles_within=self._lane.settles_within(manifest),
+            schema=self._lookout.schema,
             sent_at=self._lane.clock.now(),
         )
 

@@ -205,12 +205,12 @@ def refused_at_the_door(manifest: Manifest, error: BackendError) -> dict[str, st
 
 
 def rejection(
-    manifest: Manifest | None, code: str, field: str | None, words: str, *, link: str | None = None
+    manifest: Manifest | None, code: str, field: Text | None, words: str, *, link: str | None = None
 ) -> dict[str, str]:
-    """Why one record was refused: the sentence, the field, the backend's own words, and where it is put right."""
+    """Why one record was refused: the field's name, the sentence, the backend's own words, and where to go."""
     text = explain(manifest, code)
-    if field:
-        text = {"ja": f"「{field}」: {text['ja']}", "en": f"{field!r}: {text['en']}"}
+    if field is not None:
+        text = {"ja": f"{field.ja}: {text['ja']}", "en": f"{field.en}: {text['en']}"}
     if words and words not in text["ja"] and words not in text["en"]:
         text = {language: f"{sentence} [{words}]" for language, sentence in text.items()}
     return _with_link(text, link)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from renkei.delivery.reasons import explain, rejection
+from renkei.mapping.unfit import named_target
 from renkei.spec import (
     Absent,
     CannotTell,
@@ -17,6 +18,8 @@ from renkei.spec import (
     Present,
     Rejected,
     Suspect,
+    TargetSchema,
+    Text,
     Unknown,
     Updated,
     Verdict,
@@ -33,6 +36,7 @@ class Terms:
     Attributes:
         keyed: the delivery key sits in a field that the backend keeps unique.
         verifiable: the backend can be asked by key.
+        schema: of the target, for the names of its fields.
         sent_at: when this push was marked.
     """
 
@@ -41,7 +45,15 @@ class Terms:
     keyed: bool
     verifiable: bool
     settles_within: timedelta
+    schema: TargetSchema
     sent_at: datetime
+
+    def name_of(self, field: str | None) -> Text | None:
+        """How people call that field: by label, and by code where that differs."""
+        if not field:
+            return None
+        known = self.schema.field(field)
+        return named_target(known) if known is not None else Text(ja=f"「{field}」", en=repr(field))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +94,9 @@ def settle(
         case Duplicate():
             return _duplicate(row, verdict, terms)
         case Rejected():
-            return _refused(row, verdict, verdict.field, terms, now, answer)
+            return _refused(row, verdict, terms, now, answer)
         case Suspect():
-            if alone:
-                return _refused(row, verdict, None, terms, now, answer)
-            return _waits(row), None
+            return _refused(row, verdict, terms, now, answer) if alone else (_waits(row), None)
         case NotStored():
             return _waits(row), None
         case Unknown():
@@ -144,11 +154,11 @@ def _settled_at(row: Waiting, terms: Terms) -> datetime:
 
 
 def _refused(
-    row: Waiting, verdict: Rejected | Suspect, field: str | None, terms: Terms, now: datetime, answer: Answer | None
+    row: Waiting, verdict: Rejected | Suspect, terms: Terms, now: datetime, answer: Answer | None
 ) -> tuple[Delivered | Kept, Failure | None]:
     """A refusal by name. What an earlier request may have stored is rejected only on proof that it is not there."""
-    code, words = verdict.code, verdict.message
-    reason = rejection(terms.manifest, code, field, words, link=verdict.remedy_link)
+    code, field, words = verdict.code, verdict.field, verdict.message
+    reason = rejection(terms.manifest, code, terms.name_of(field), words, link=verdict.remedy_link)
     failure = Failure(event="rejected", code=code, field=field, message=words or reason["en"], reason=reason)
     maybe_written = row.maybe_written
     if maybe_written and terms.verifiable:

@@ -253,12 +253,14 @@ class Rejected(Answer):
 class Suspect(Answer):
     """Certainly not stored, in a request refused as a whole for a reason that names no record.
 
-    *code*, *message* and *remedy_link* are as in `Rejected`.
+    *code*, *message* and *remedy_link* are as in `Rejected`. So is *field*, since spec 1.1: where the reason can be
+    about one field of this record only, such as its one lookup.
     """
 
     verdict: Literal["suspect"] = "suspect"
     key: str
     code: str
+    field: str | None = None
     message: str = ""
     remedy_link: Link = None
 

@@ -96,7 +96,6 @@ _TOKEN: Mapping[str, Meaning] = {
     "CB_NO02": lane(
         PermissionDenied,
         resource="guest_space",
-        place=Place.PORTAL,
         ja="kintoneが「権限がありません」と答えました。ゲストスペースIDが違う場合は、アプリを開いたときのURL"
         " /k/guest/（数字）/ の数字に直してください。"
         "アプリがゲストスペースにない場合は、ゲストスペースIDを空にしてください。",
@@ -114,7 +113,6 @@ _TARGET: Mapping[str, Meaning] = {
     ),
     "GAIA_IL23": lane(
         TargetNotFound,
-        place=Place.PORTAL,
         ja="アプリがゲストスペースにあります。アプリを開いたときのURL /k/guest/（数字）/ の数字を、接続の設定の"
         "ゲストスペースIDに入力してください。URLをサブドメインの欄に貼り付けてもかまいません。",
         en="The app lies in a guest space. Enter the guest space ID, the number in the app's address "
@@ -122,7 +120,6 @@ _TARGET: Mapping[str, Meaning] = {
     ),
     "bad_app_id": lane(
         TargetNotFound,
-        place=Place.PORTAL,
         ja="アプリIDが正しくありません。アプリを開いたときのURL /k/（アプリID）/ の数字を入力してください。",
         en="The app ID is not one. It is the number in the address of the opened app, /k/(app ID)/.",
     ),

@@ -31,12 +31,21 @@ from renkei.spec import (
     Verdict,
     WireRecord,
 )
+from renkei_kintone.blame import fields_at_fault
 from renkei_kintone.bulk import Calls, answers_in, refusals_in
 from renkei_kintone.meanings import MEANINGS, remedy_link
 from renkei_kintone.records import key_fits
 from renkei_kintone.settings import KintoneSettings
 from renkei_kintone.validation import Complaint, complaints_by_record, sentence
-from renkei_kintone.wire import Refusal, error_without_code, lane_error, record_url, refusal_in, unknown_outcome
+from renkei_kintone.wire import (
+    Refusal,
+    error_by_status,
+    error_without_code,
+    lane_error,
+    record_url,
+    refusal_in,
+    unknown_outcome,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,10 +149,8 @@ def _refused(errand: Errand, records: Sequence[WireRecord], refusal: Refusal, *,
     meaning = MEANINGS.get(refusal.code)
     if meaning is not None and meaning.error is not None:
         return not_stored(records, lane_error(meaning.error, refusal.code, refusal, resource=meaning.resource))
-    if meaning is None and (refusal.status >= 500 or refusal.status in (401, 403, 429)):
-        # A code that we do not know: its status is all there is to go by.
-        word = {401: "CB_AU01", 403: "refused", 429: "rate_limited"}.get(refusal.status, "server_error")
-        error = MEANINGS[word].error or Unavailable
+    error = error_by_status(refusal.status) if meaning is None else None
+    if error is not None:
         return not_stored(records, lane_error(error, refusal.code, refusal))
     return _suspects(errand, records, refusal.code)
 
@@ -159,12 +166,20 @@ def _refused_by_another(errand: Errand, records: Sequence[WireRecord], refusal: 
 
 
 def _suspects(errand: Errand, records: Sequence[WireRecord], code: str) -> Outcome:
+    return Outcome(verdicts=[_suspect(errand, record, code) for record in records])
+
+
+def _suspect(errand: Errand, record: WireRecord, code: str) -> Suspect:
     # Not kintone's own words: without a path they name values.
     meaning = MEANINGS.get(code)
     message = meaning.text.en if meaning else "kintone refused the request without naming a record."
-    link = remedy_link(errand.settings, code)
-    return Outcome(
-        verdicts=[Suspect(key=record.key, code=code, message=message, remedy_link=link) for record in records]
+    fields = fields_at_fault(code, errand.request.target_schema, record)
+    return Suspect(
+        key=record.key,
+        code=code,
+        field=fields[0] if len(fields) == 1 else None,
+        message=", ".join(fields) if len(fields) > 1 else message,
+        remedy_link=remedy_link(errand.settings, code),
     )
 
 

@@ -194,11 +194,19 @@ def error_for_read(refusal: Refusal) -> BackendError:
     if meaning is not None and meaning.error is not None:
         return lane_error(meaning.error, refusal.code or "", refusal, resource=meaning.resource)
     if refusal.code is not None:
-        error: type[BackendError] = {401: AuthenticationFailed, 404: TargetNotFound, 429: RateLimited}.get(
-            refusal.status, Unavailable if _may_pass(refusal.status) else PermissionDenied
-        )
-        return lane_error(error, refusal.code, refusal)
+        otherwise = TargetNotFound if refusal.status == 404 else PermissionDenied
+        return lane_error(error_by_status(refusal.status) or otherwise, refusal.code, refusal)
     return error_without_code(refusal)
+
+
+def error_by_status(status: int) -> type[BackendError] | None:
+    """What a code that we do not know means for the lane: its status is all there is to go by.
+
+    None where it may as well be about what was asked or sent.
+    """
+    if _may_pass(status):
+        return Unavailable
+    return {401: AuthenticationFailed, 403: PermissionDenied, 429: RateLimited}.get(status)
 
 
 def error_without_code(refusal: Refusal) -> BackendError:

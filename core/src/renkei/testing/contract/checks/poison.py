@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from renkei.plugins import PluginFault
-from renkei.spec import Rejected, Value, WireRecord
+from renkei.spec import Rejected, Suspect, Value, WireRecord
 from renkei.testing.contract import acts
 from renkei.testing.contract.broken import broken, require
 from renkei.testing.contract.catalogue import check
@@ -191,11 +191,9 @@ def _sendable(good: Connection, made: Sequence[Mapping[str, Value]]) -> list[Wir
 def _is_explained(
     stage: Stage, lane: Lane, number: int, *, before: Mapping[str, Value], after: Mapping[str, Value]
 ) -> None:
-    """The verdict has a code, and the field where the answer names one."""
+    """The verdict has a code, no field but one that is wrong, and of a rejection the one that the answer names."""
     verdict = lane.refused[key(number)]
     require(verdict.code.strip(), f"record {key(number)!r} is {verdict.verdict} without a code")
-    if not isinstance(verdict, Rejected):
-        return
     changed = {code for code in {*before, *after} if before.get(code) != after.get(code)}
     known = {field.code for field in stage.good.schema.fields}
     if verdict.field is not None:
@@ -204,7 +202,7 @@ def _is_explained(
             verdict.field in changed,
             f"field {verdict.field!r} is named as refused, and what is wrong is in {', '.join(sorted(changed))}",
         )
-    else:
+    elif isinstance(verdict, Rejected):
         named = _named_in_answers(lane, key(number), changed, known)
         require(not named, f"the answer names field {', '.join(named)}, and the verdict of the record names none")
 
@@ -236,6 +234,8 @@ def _nobody_is_condemned(stage: Stage, said: BackendAnswer) -> None:
         words[bad] in ("suspect", "not_stored"),
         f"a refusal that names no record and no reason ({said.status}) made {words[bad]!r} of the record in it",
     )
+    guessed = [one.field for one in pushed.outcome.verdicts.values() if isinstance(one, Suspect) and one.field]
+    require(not guessed, f"of a refusal that says nothing ({said.status}), field {guessed[:1]} is named")
     others = [one for one in words if words[one] not in ("suspect", "not_stored", "created", "updated")]
     require(not others, f"beside such a refusal record {others[:1]} became {words.get(others[0]) if others else ''!r}")
     _is_settled(pushed, bad, said.status)

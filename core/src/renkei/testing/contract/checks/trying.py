@@ -141,8 +141,7 @@ class Trials:
             why = edges.forbidden(field, edge.value)
             require(not why, f"{what}, and the schema says so: {why}")
             require(is_canonical(field.type, edge.value), f"{what}, and it is no value of type {field.type.value!r}")
-            named = verdict.field if isinstance(verdict, Rejected) else None
-            require(named in (None, code), f"{what}, and the verdict names the field {named!r}")
+            require(verdict.field in (None, code), f"{what}, and the verdict names the field {verdict.field!r}")
 
 
 def require_named(result: MapResult, code: str, what: str) -> None:
