@@ -273,6 +273,17 @@ def test_what_is_known_of_the_permissions_is_told_with_what_to_do(
     assert [line for line in lines if line not in ended.stdout] == []
 
 
+@pytest.mark.parametrize(("language", "line"), [("ja", "! レコード閲覧: なし ("), ("en", "! View records: missing (")])
+def test_a_permission_that_the_settings_promise_and_the_token_lacks_stands_out(
+    add: Callable[..., Any], language: str, line: str
+) -> None:
+    ended = add("--lang", language, may_view="yes")
+
+    assert ended.exit_code == 0, ended.output
+    assert [told[0] for told in ended.stdout.splitlines()[1:] if told.startswith(line)] == ["!"]
+    assert sum(told.startswith("!") for told in ended.stdout.splitlines()) == 1
+
+
 def test_every_optional_setting_can_be_given_on_the_command_line(add: Callable[..., Any], kintone: Kintone) -> None:
     permissions("add", "view")(kintone)
     kintone.basic = "user:pass"
@@ -408,6 +419,16 @@ def test_a_text_longer_than_the_field_takes_now_is_named(desk: Desk) -> None:
 
     assert (status.state, status.code, status.field) == ("rejected", "CB_VA01", "件名")
     assert FORM_PAGE in status.text.ja
+
+
+def test_what_the_mapping_and_what_kintone_rule_out_is_told_at_once_and_each_field_once(desk: Desk) -> None:
+    desk.bind(応対時間="message.subject", チケットURL="message.subject")
+
+    status = desk.deliver(subject="ftp://files.example/").status
+
+    assert (status.state, status.field) == ("rejected", "応対時間")
+    assert [status.text.ja.count(name) for name in ("「応対時間（分）」", "「チケットURL」")] == [1, 1]
+    assert desk.kintone.values() == []
 
 
 def test_a_key_that_another_record_holds_is_no_delivery(desk: Desk) -> None:

@@ -103,7 +103,7 @@ def test_a_table_that_is_refused_beside_a_taken_key_is_no_duplicate(world: Any) 
     (verdict,) = world.push(record).verdicts
 
     assert (verdict.verdict, verdict.field) == ("rejected", "経過")
-    assert "row 1, 経過内容" in verdict.message
+    assert "経過[1] 経過内容" in verdict.message
 
 
 @pytest.mark.parametrize("place", [0, 130, 249])

@@ -97,6 +97,7 @@ def kintone() -> Kintone:
         {
             "users": ["tanaka", "sato", "Staff.1@Demo"],
             "organizations": ["support", "sales"],
+            "groups": ["g2"],
             "apps": [{"id": 1, "name": "法則", "fields": fields}, {"id": 2, "name": "拠点", "fields": source}],
             "tokens": [
                 {"token": "simulated-add-only-token", "app": 1, "permissions": ["add"]},

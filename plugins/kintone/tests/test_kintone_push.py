@@ -440,10 +440,10 @@ def test_a_path_is_read_by_the_longest_known_field_code(path: str, found: Any) -
 @pytest.mark.parametrize(
     ("path", "place"),
     [
-        ("records[0].経過.value[0].value.経過分.value", "経過 (row 1, 経過分)"),
-        ("records[0].経過.value[11].value.経過分2.value", "経過 (row 12, 経過分2)"),
-        ("records[0].経過.value[1].value[経過分].value", "経過 (row 2, 経過分)"),
-        ("records[0].経過.value[1].value.unheard.value", "経過 (row 2)"),
+        ("records[0].経過.value[0].value.経過分.value", "経過[1] 経過分"),
+        ("records[0].経過.value[11].value.経過分2.value", "経過[12] 経過分2"),
+        ("records[0].経過.value[1].value[経過分].value", "経過[2] 経過分"),
+        ("records[0].経過.value[1].value.unheard.value", "経過[2]"),
         ("records[0].経過.values", "経過"),
         ("records[0].unheard.value", "unheard"),
         ("records[0].unheard.values[2].value", "unheard"),

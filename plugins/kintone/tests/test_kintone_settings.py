@@ -83,6 +83,21 @@ def test_a_domain_without_a_subdomain_is_refused() -> None:
     assert caught.value.problems[0].code == "other_domain"
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "http://x.cybozu.com/k/12/",
+        "https://x.cybozu.com:443/k/guest/5/12/",
+        "https://x.example/k/admin/app/flow?app=12",
+    ],
+)
+def test_of_an_address_that_is_refused_nobody_has_to_type_the_app_id_that_it_holds(typed: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        KintoneSettings.parse({"subdomain": typed, "api_token": "abc"})
+
+    assert [problem.field for problem in caught.value.problems] == ["subdomain"]
+
+
 def test_a_pasted_address_fills_the_app_id() -> None:
     pasted = {"subdomain": "https://x.cybozu.com/k/12/show#record=5", "api_token": "abc"}
 

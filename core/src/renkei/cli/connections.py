@@ -133,7 +133,8 @@ def fields(scope: Scope, connection: Name, target: TargetId = None, option: Opti
         else ("code", "label", "type", "required", "unique", "writable", "remarks")
     )
     rows = [
-        (f.code, f.label, f.type.value, f.required, f.unique, f.writable, _remarks(f, scope)) for f in schema.fields
+        (f.code, f.label, f.type.label.in_(scope.language), f.required, f.unique, f.writable, _remarks(f, scope))
+        for f in schema.fields
     ]
     scope.out.table(headings, rows)
     for note, labels in _notes(schema.fields, scope).items():
@@ -173,7 +174,8 @@ def _show_one(scope: Scope, connection: Connection, *, ja: str, en: str) -> None
         en=f"{en}: connection {connection.name!r} ({connection.backend}, {connection.account})",
     )
     for name, state in connection.permissions.items():
-        scope.out.line(f"  {_permission(connection, name, state, scope)}")
+        # What is missing although the settings say that it is there wants doing something about.
+        scope.out.line(f"{'!' if state == 'missing' else ' '} {_permission(connection, name, state, scope)}")
 
 
 _STATES_JA = {"granted": "あり", "missing": "なし", "unknown": "不明"}
@@ -202,7 +204,7 @@ def _notes(fields: Sequence[Field], scope: Scope) -> dict[str, list[str]]:
 
 
 def _remarks(field: Field, scope: Scope) -> str:
-    parts = [field.native_type]
+    parts = [field.native_name.in_(scope.language) if field.native_name else field.native_type]
     if field.why_not is not None:
         parts.append(field.why_not.in_(scope.language))
     if field.max_length is not None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from renkei.delivery.reasons import explain
-from renkei.mapping import Mapping, Renderer, SourceSchema, load_values, renderer
+from renkei.mapping import Mapping, Rendered, Renderer, SourceSchema, load_values, renderer
+from renkei.mapping.unfit import named_target
 from renkei.plugins import Backend, PluginFault
-from renkei.spec import FrozenDict, MapRequest, Problem, Settings, TargetSchema, WireRecord
+from renkei.spec import FrozenDict, MapRequest, MapResult, Problem, Settings, TargetSchema, Text, WireRecord
 from renkei.store.deliveries import Kept, Waiting
 from renkei.store.integrations import Revision
 
@@ -62,21 +64,51 @@ class Canvas:
 
 
 def render(canvas: Canvas, binding: Binding, payload: str, key: str) -> WireRecord | tuple[Problem, ...]:
-    """The wire record, or what is wrong by field. Nothing an action holds makes this raise."""
+    """The wire record, or all that is wrong with it, by field.
+
+    Raises:
+        PluginFault: `crm_map` fails.
+    """
     rendered = binding.renderer.render(load_values(payload), key=key)
     if rendered.problems:
-        return rendered.problems
-    request = MapRequest.model_construct(
-        key=key,
-        values=FrozenDict(rendered.values),
-        target_schema=binding.schema,
-        options=canvas.options,
-        settings=canvas.public_settings,
-    )
-    result = canvas.backend.map(request)
+        return (*rendered.problems, *_further_problems(canvas, binding, rendered, key))
+    result = _mapped(canvas, binding, rendered, key)
     if result.record is None:
-        return result.problems
+        return tuple(_with_name(problem, binding.schema) for problem in result.problems)
     return result.record
+
+
+def _further_problems(canvas: Canvas, binding: Binding, rendered: Rendered, key: str) -> Iterator[Problem]:
+    """What the plugin has against the other fields: whoever mends a record wants to hear of everything at once."""
+    said = {problem.field for problem in rendered.problems}
+    try:
+        found = _mapped(canvas, binding, rendered, key).problems
+    except PluginFault:  # what is wrong is known already, and the record is not sent
+        return
+    yield from (_with_name(problem, binding.schema) for problem in found if problem.field not in said)
+
+
+def _with_name(problem: Problem, schema: TargetSchema) -> Problem:
+    """A plugin's sentence follows its field, whose name it need not say: where several are read in a row it is said."""
+    field = schema.field(problem.field)
+    if field is None:
+        return problem
+    named, label, said = named_target(field), field.label or field.code, problem.message
+    ja = said.ja if f"「{label}」" in said.ja else f"{named.ja}: {said.ja}"
+    en = said.en if repr(label) in said.en else f"{named.en}: {said.en}"
+    return problem.model_copy(update={"message": Text(ja=ja, en=en)})
+
+
+def _mapped(canvas: Canvas, binding: Binding, rendered: Rendered, key: str) -> MapResult:
+    return canvas.backend.map(
+        MapRequest.model_construct(
+            key=key,
+            values=FrozenDict(rendered.values),
+            target_schema=binding.schema,
+            options=canvas.options,
+            settings=canvas.public_settings,
+        )
+    )
 
 
 def rejected(row: Waiting, problems: tuple[Problem, ...]) -> Kept:

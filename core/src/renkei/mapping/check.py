@@ -181,13 +181,13 @@ class _Checker:
                 f"{named.en}: the host offers no source field {rule.source!r}. Choose another.",
             )
         elif not compatible(offered.type, field):
-            origin = named_source(offered)
+            origin, is_now, wanted = named_source(offered), offered.type.label, field.type.label
             self._error(
                 field.code,
                 "not_compatible",
-                f"{named.ja}: {origin.ja}の型({offered.type})は、この項目の型({field.type})に変換できません。"
+                f"{named.ja}: {origin.ja}の型（{is_now.ja}）は、この項目の型（{wanted.ja}）に変換できません。"
                 "別の項目を選んでください。",
-                f"{named.en}: {origin.en} of type {offered.type} cannot become {field.type}. Choose another field.",
+                f"{named.en}: {origin.en} of type {is_now.en!r} cannot become {wanted.en!r}. Choose another field.",
             )
         else:
             self._check_table(rule, field, offered)
@@ -285,8 +285,8 @@ class _Checker:
             self._error(
                 field.code,
                 "not_compatible",
-                f"{named.ja}: テンプレートの文字列は、この項目の型({field.type})に変換できません。",
-                f"{named.en}: the text of a template cannot become {field.type}. Use a source field.",
+                f"{named.ja}: テンプレートの文字列は、この項目の型（{field.type.label.ja}）に変換できません。",
+                f"{named.en}: the text of a template cannot become {field.type.label.en!r}. Use a source field.",
             )
             return
         try:

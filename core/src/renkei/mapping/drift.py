@@ -75,13 +75,18 @@ def _now_required(field: Field) -> Difference:
     )
 
 
+def _type_name(field: Field) -> Text:
+    return field.native_name or Text(ja=field.native_type, en=field.native_type)
+
+
 def _changes(before: Field, after: Field, rule: Rule, *, is_key: bool) -> Iterator[Difference]:
     if before.type is not after.type or before.native_type != after.native_type:
+        named = _type_name(before), _type_name(after)
         yield _difference(
             after,
             "type_changed",
-            f"型が{before.native_type}から{after.native_type}に変わりました。マッピングを確認してください。",
-            f"its type changed from {before.native_type} to {after.native_type}. Check its rule.",
+            f"型が{named[0].ja}から{named[1].ja}に変わりました。マッピングを確認してください。",
+            f"its type changed from {named[0].en} to {named[1].en}. Check its rule.",
         )
     if before.writable and not after.writable:
         yield _difference(

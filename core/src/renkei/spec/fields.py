@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import ConfigDict, model_validator
@@ -43,6 +45,40 @@ class FieldType(StrEnum):
     FILES = "files"  # [tuple of FileRef]
     TABLE = "table"  # rows [tuple of mappings, code → canonical value]
     OPAQUE = "opaque"  # something we have no word for: shown, never written
+
+    @property
+    def label(self) -> Text:
+        """How people call it. Since spec 1.1."""
+        return _LABELS[self]
+
+
+_LABELS: Mapping[FieldType, Text] = MappingProxyType(
+    {
+        FieldType.TEXT: Text(ja="文字列（1行）", en="text"),
+        FieldType.LONG_TEXT: Text(ja="文字列（複数行）", en="long text"),
+        FieldType.HTML: Text(ja="HTML", en="HTML"),
+        FieldType.INTEGER: Text(ja="整数", en="integer"),
+        FieldType.NUMBER: Text(ja="数値", en="number"),
+        FieldType.BOOLEAN: Text(ja="はい・いいえ", en="yes or no"),
+        FieldType.DATE: Text(ja="日付", en="date"),
+        FieldType.TIME: Text(ja="時刻", en="time"),
+        FieldType.DATETIME: Text(ja="日時", en="date and time"),
+        FieldType.CHOICE: Text(ja="選択（1つ）", en="choice"),
+        FieldType.CHOICES: Text(ja="選択（複数）", en="choices"),
+        FieldType.USER: Text(ja="ユーザー", en="user"),
+        FieldType.USERS: Text(ja="ユーザー（複数）", en="users"),
+        FieldType.ORGANIZATIONS: Text(ja="組織", en="organizations"),
+        FieldType.GROUPS: Text(ja="グループ", en="groups"),
+        FieldType.EMAIL: Text(ja="メールアドレス", en="e-mail address"),
+        FieldType.EMAILS: Text(ja="メールアドレス（複数）", en="e-mail addresses"),
+        FieldType.PHONE: Text(ja="電話番号", en="phone number"),
+        FieldType.PHONES: Text(ja="電話番号（複数）", en="phone numbers"),
+        FieldType.URL: Text(ja="URL", en="web address"),
+        FieldType.FILES: Text(ja="ファイル", en="files"),
+        FieldType.TABLE: Text(ja="テーブル", en="table"),
+        FieldType.OPAQUE: Text(ja="そのほか", en="other"),
+    }
+)
 
 
 class LengthUnit(StrEnum):
@@ -90,6 +126,7 @@ class Field(Answer):
         code: stable identifier within the target, as sent on the wire.
         label: what people see, unchanged from the backend.
         type: canonical type; `native_type` keeps the backend's own word.
+        native_name: how people call the native type, None where its own word says enough. Since spec 1.1.
         required: a record without a value for it is refused, unless `has_default`.
         unique: the backend refuses a second record with the same value.
         writable: False for computed, system and lookup-filled fields; `why_not` then says why.
@@ -106,6 +143,7 @@ class Field(Answer):
     label: str
     type: FieldType
     native_type: str
+    native_name: Text | None = None
     required: bool = False
     unique: bool = False
     writable: bool = True
@@ -135,7 +173,7 @@ class TargetSchema(Answer):
         fields: in any order; codes are unique.
         warnings: what discovery could not learn and an admin should know.
         fingerprint: changes when a field changes, and only then. Left empty, it is computed from the fields
-            (order does not count; labels, notes and warnings do not count).
+            (order does not count; labels, names, notes and warnings do not count).
     """
 
     model_config = ConfigDict(revalidate_instances="always")
@@ -169,7 +207,8 @@ def fingerprint_of(fields: tuple[Field, ...]) -> str:
     """A digest over everything in *fields* that decides whether a record is accepted and where it lands."""
 
     def shape(field: Field) -> dict[str, Any]:
-        data: dict[str, Any] = field.model_dump(mode="json", exclude={"label", "notes", "why_not", "fields", "choices"})
+        words = {"label", "native_name", "notes", "why_not"}
+        data: dict[str, Any] = field.model_dump(mode="json", exclude=words | {"fields", "choices"})
         data["choices"] = sorted(choice.code for choice in field.choices)
         data["fields"] = [shape(inner) for inner in sorted(field.fields, key=lambda item: item.code)]
         return data

@@ -104,8 +104,8 @@ def _check(field: Field | None, value: object) -> None:
     if not is_canonical(field.type, value):
         raise _Misfit(
             "wrong_type",
-            ja="値の種類が項目に合いません。マッピングを直してください。",
-            en=f"The value is of another kind than a field of type {field.type} takes; correct the mapping.",
+            ja=f"値の種類が項目の型（{field.type.label.ja}）に合いません。マッピングを直してください。",
+            en=f"The value is of another kind than a field of type {field.type.label.en!r} takes; correct the mapping.",
         )
     if value in ("", ()):
         raise _Misfit(
@@ -232,7 +232,7 @@ def _unsupported(field: Field) -> _Misfit:
     return _Misfit(
         "unsupported_type",
         ja="このプラグインが書き込めない種類の項目です。マッピングから外してください。",
-        en=f"This plugin does not write fields of type {field.type}; take it out of the mapping.",
+        en=f"This plugin does not write fields of type {field.type.label.en!r}; take it out of the mapping.",
     )
 
 

@@ -47,8 +47,22 @@ def parse_address(typed: str) -> Address:
     Raises:
         SettingProblem: it is none of these, or leads elsewhere than to kintone.
     """
-    authority, path = _split(fold(typed))
-    host = _host(authority.lower().rstrip("."))
+    scheme, authority, path = _split(fold(typed))
+    if scheme not in ("", "https"):
+        raise SettingProblem(
+            "not_https",
+            ja="kintoneには https:// でのみ接続します。「https://」で始まるアドレスかサブドメインを入力してください。",
+            en="kintone is reached over https:// only; enter an address that begins so, or the subdomain alone.",
+        )
+    return _address(_host(authority.lower().rstrip(".")), path)
+
+
+def parse_path(typed: str) -> Address:
+    """What *typed* says of app and guest space, also where its host is of no use."""
+    return _address("", _split(fold(typed))[2])
+
+
+def _address(host: str, path: str) -> Address:
     found = _ADMIN_PATH.match(path) or _APP_PATH.match(path)
     if found is None:
         return Address(host=host)
@@ -61,17 +75,13 @@ def shortest(host: str) -> str:
     return host if "." in label else label
 
 
-def _split(text: str) -> tuple[str, str]:
+def _split(text: str) -> tuple[str, str, str]:
+    """Scheme (empty where there is none), authority and the rest."""
     scheme, separator, rest = text.partition("://")
-    if separator and scheme.lower() != "https":
-        raise SettingProblem(
-            "not_https",
-            ja="kintoneには https:// でのみ接続します。「https://」で始まるアドレスかサブドメインを入力してください。",
-            en="kintone is reached over https:// only; enter an address that begins so, or the subdomain alone.",
-        )
-    rest = rest if separator else text
+    if not separator:
+        scheme, rest = "", text
     end = next((at for at, character in enumerate(rest) if character in "/?#\\"), len(rest))
-    return rest[:end], rest[end:]
+    return scheme.lower(), rest[:end], rest[end:]
 
 
 def _host(authority: str) -> str:

@@ -35,6 +35,40 @@ TYPES = MappingProxyType(
 )
 """Canonical type by native type, where that alone decides. LINK and CALC depend on a setting, see below."""
 
+NAMES = MappingProxyType(
+    {
+        "SINGLE_LINE_TEXT": Text(ja="文字列（1行）", en="Text"),
+        "MULTI_LINE_TEXT": Text(ja="文字列（複数行）", en="Text area"),
+        "RICH_TEXT": Text(ja="リッチエディター", en="Rich text"),
+        "NUMBER": Text(ja="数値", en="Number"),
+        "CHECK_BOX": Text(ja="チェックボックス", en="Check box"),
+        "MULTI_SELECT": Text(ja="複数選択", en="Multi-choice"),
+        "RADIO_BUTTON": Text(ja="ラジオボタン", en="Radio button"),
+        "DROP_DOWN": Text(ja="ドロップダウン", en="Drop-down"),
+        "DATE": Text(ja="日付", en="Date"),
+        "TIME": Text(ja="時刻", en="Time"),
+        "DATETIME": Text(ja="日時", en="Date and time"),
+        "LINK": Text(ja="リンク", en="Link"),
+        "USER_SELECT": Text(ja="ユーザー選択", en="User selection"),
+        "ORGANIZATION_SELECT": Text(ja="組織選択", en="Department selection"),
+        "GROUP_SELECT": Text(ja="グループ選択", en="Group selection"),
+        "FILE": Text(ja="添付ファイル", en="Attachment"),
+        "SUBTABLE": Text(ja="テーブル", en="Table"),
+        "CALC": Text(ja="計算", en="Calculated"),
+        "RECORD_NUMBER": Text(ja="レコード番号", en="Record number"),
+        "CREATOR": Text(ja="作成者", en="Created by"),
+        "CREATED_TIME": Text(ja="作成日時", en="Created datetime"),
+        "MODIFIER": Text(ja="更新者", en="Updated by"),
+        "UPDATED_TIME": Text(ja="更新日時", en="Updated datetime"),
+        "STATUS": Text(ja="ステータス", en="Status"),
+        "STATUS_ASSIGNEE": Text(ja="作業者", en="Assignee"),
+        "CATEGORY": Text(ja="カテゴリー", en="Categories"),
+        "GROUP": Text(ja="グループ", en="Field group"),
+        "REFERENCE_TABLE": Text(ja="関連レコード一覧", en="Related records"),
+    }
+)
+"""What kintone's screens call a type, by native type."""
+
 LINKS = MappingProxyType({"WEB": FieldType.URL, "MAIL": FieldType.EMAIL, "CALL": FieldType.PHONE})
 """Canonical type of a LINK by its `protocol`."""
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationInfo, field_validator, model_validator
 
-from renkei.spec import SettingProblem, Settings, setting
+from renkei.spec import Settings, setting
 from renkei_kintone import typed
-from renkei_kintone.addresses import DOMAINS, HOME, parse_address, shortest
+from renkei_kintone.addresses import DOMAINS, HOME, parse_address, parse_path, shortest
 
 MOST_TOKENS = 9
 """Tokens in one request, after kintone's documentation: the app's own, and eight of apps that lookups refer to."""
@@ -124,10 +124,9 @@ class KintoneSettings(Settings):
     def _read_pasted_address(cls, data: Any) -> Any:
         if not isinstance(data, dict) or not isinstance(data.get("subdomain"), str):
             return data
-        try:
-            address = parse_address(data["subdomain"])
-        except SettingProblem:
-            return data  # said again by the field's own validator, which knows the field's name
+        # What is wrong with the host is said by the field's own validator; the path is read all the same, so that
+        # nobody is asked for an app ID that was pasted.
+        address = parse_path(data["subdomain"])
         found = {"app_id": address.app_id, "guest_space_id": address.guest_space_id}
         return data | {name: typed.either(data.get(name), value) for name, value in found.items() if value is not None}
 

@@ -46,8 +46,8 @@ class Complaint:
 
     @property
     def place(self) -> str:
-        """Field, row and column, for a person."""
-        row = "" if self.row is None else f" (row {self.row}{'' if self.column is None else f', {self.column}'})"
+        """Field, row and column, for a person of any language: `明細[2] 内容`."""
+        row = "" if self.row is None else f"[{self.row}]{'' if self.column is None else f' {self.column}'}"
         return f"{self.field or self.unread or '?'}{row}"
 
 

@@ -94,10 +94,11 @@ def not_empty(value: Sized) -> None:
 
 def wrong_type(field: Field) -> Unfit:
     """For a value of another kind than *field* takes."""
+    kind = field.native_name or Text(ja=field.native_type, en=field.native_type)
     return Unfit(
         "wrong_type",
-        ja=f"値の種類がフィールドに合いません（{field.native_type}）。マッピングを直してください。",
-        en=f"The value is not of the kind that a {field.native_type} field takes; correct the mapping.",
+        ja=f"値の種類がフィールドの種類（{kind.ja}）に合いません。マッピングを直してください。",
+        en=f"The value is not of the kind that a field of type {kind.en!r} takes; correct the mapping.",
     )
 
 

@@ -87,6 +87,13 @@ CASES: list[tuple[str, Any, Callable[[Api], Any], Any]] = [
     ("equal_in_batch", "allowed", named, ["1", "2"]),
     ("file_key_twice", "refused", attached_twice, (True, (404, "GAIA_BL01"))),
     ("file_key_twice", "accepted", attached_twice, (True, {"ids": ["2"], "revisions": ["1"]})),
+    ("unknown_group", "refused", lambda api: api.field("GROUP_SELECT").add({"f": [{"code": "g"}]}), (400, "GAIA_IL28")),
+    (
+        "unknown_group",
+        "taken",
+        lambda api: api.field("GROUP_SELECT").stored({"f": [{"code": "g"}]}),
+        [{"code": "g", "name": "g"}],
+    ),
     ("null_table", "one_row", null_rows, [["既定"], []]),
     ("null_table", "no_row", null_rows, [[], []]),
     (

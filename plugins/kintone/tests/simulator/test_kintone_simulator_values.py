@@ -216,7 +216,7 @@ TYPES = [
     refused("not mail", "doc", "LINK", "ab", "URLの形式が正しくありません。", protocol="MAIL"),
     kept("login name", "doc", "USER_SELECT", [{"code": "tanaka"}], [{"code": "tanaka", "name": "tanaka"}]),
     kept("code", "doc", "ORGANIZATION_SELECT", [{"code": "sales"}], [{"code": "sales", "name": "sales"}]),
-    kept("code", "doc", "GROUP_SELECT", [{"code": "g"}], [{"code": "g", "name": "g"}]),
+    kept("code", "doc", "GROUP_SELECT", [{"code": "leaders"}], [{"code": "leaders", "name": "leaders"}]),
     *rows(
         (
             "5.2 NUMBER rounding by the app",
@@ -359,7 +359,7 @@ NOT_SIMULATED = {
     "5.2 CALC values": "expressions are not calculated; such a field reads as empty",
     "5.2 automatic text": "expressions are not calculated; such a field reads as empty",
     "5.2 entities": "limits the choice on the screen, not in the API",
-    "5.2 GROUP_SELECT unknown": "no code is known; any group is taken",
+    "5.2 GROUP_SELECT unknown": "no code is known; the switch unknown_group takes either side",
 }
 """Rows about writing that the simulator does not show, and why."""
 

@@ -83,6 +83,7 @@ class Kintone:
     tokens: dict[str, Token]
     users: frozenset[str] = frozenset()
     organizations: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset({"everyone"})
     passwords: dict[str, str] = field(default_factory=dict)
     basic: str | None = None
     hosts: frozenset[str] = frozenset()
@@ -125,6 +126,7 @@ class Kintone:
             tokens=tokens,
             users=frozenset(data.get("users", ())),
             organizations=frozenset(data.get("organizations", ())),
+            groups=frozenset(("everyone", *data.get("groups", ()))),
             passwords={str(login): str(password) for login, password in data.get("passwords", {}).items()},
             language=str(data.get("language", "ja")),
         )

@@ -77,7 +77,7 @@ def _check_times(now: str, app: App, draft: Draft, drafting: Drafting) -> None:
 
 
 def _check_references(kintone: Kintone, app: App, draft: Draft, fresh_files: set[str]) -> None:
-    """Users, organizations and files that are written; the first that is unknown."""
+    """Users, organizations, groups and files that are written; the first that is unknown."""
     for user in (draft.details.get("creator"), draft.details.get("modifier")):
         if user is not None and user not in kintone.users:
             raise words.no_such_user(user)
@@ -97,6 +97,8 @@ def _check_reference(
         raise words.no_such_user(value["code"])
     if native == "ORGANIZATION_SELECT" and value["code"] not in kintone.organizations:
         raise words.no_such_organization(value["code"])
+    if native == "GROUP_SELECT" and kintone.unsure.unknown_group == "refused" and value["code"] not in kintone.groups:
+        raise words.no_such_group(value["code"])
     if native != "FILE":
         return
     key = value["fileKey"]
@@ -109,18 +111,21 @@ def _check_reference(
     fresh_files.add(key)
 
 
+_REFERRING = ("USER_SELECT", "ORGANIZATION_SELECT", "GROUP_SELECT", "FILE")
+
+
 def _references(app: App, values: Mapping[str, Any]) -> Iterator[tuple[str, str, list[dict[str, str]]]]:
-    """Every user, organization and file field with its values, those in tables too, under the code of their table."""
+    """Every field that names users, organizations, groups or files, and its values; a column's by its table's code."""
     for code, value in values.items():
         item = app.fields.get(code)
         if item is None:
             continue
-        if item["type"] in ("USER_SELECT", "ORGANIZATION_SELECT", "FILE"):
+        if item["type"] in _REFERRING:
             yield code, item["type"], value
         elif item["type"] == "SUBTABLE":
             for row in value:
                 for cell in row["value"].values():
-                    if cell["type"] in ("USER_SELECT", "ORGANIZATION_SELECT", "FILE"):
+                    if cell["type"] in _REFERRING:
                         yield code, cell["type"], cell["value"]
 
 

@@ -36,6 +36,8 @@ class Unsure:
         choices_in_form_order: whether check boxes and multi-selects read back in the order of the form, not of the
             request.
         computed_writes: what is sent for a calculated field, an automatic text or the record number.
+        unknown_group: what becomes of the code of a group that does not exist. Where it is refused, kintone's code is
+            not known: here it is that of organizations, `GAIA_IL28`.
         times_checked: whether a creation or update in the future, or an update before the creation, is refused.
         same_new_key: a second item of an upsert with the same new key is `refused` as not unique, or `updates` the
             first.
@@ -72,6 +74,7 @@ class Unsure:
     rich_text_rewritten: bool = False
     choices_in_form_order: bool = True
     computed_writes: Literal["ignored", "refused"] = "ignored"
+    unknown_group: Literal["refused", "taken"] = "refused"
     times_checked: bool = True
     same_new_key: Literal["refused", "updates"] = "refused"
     keys_fold: bool = False

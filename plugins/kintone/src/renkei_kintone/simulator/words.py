@@ -223,6 +223,15 @@ def no_such_organization(code: str) -> Refused:
     )
 
 
+def no_such_group(code: str) -> Refused:
+    """What kintone says of an unknown group is not known; this stands in for it, with the code for organizations."""
+    return Refused(
+        400,
+        "GAIA_IL28",
+        Words(f"The specified group (code: {code}) not found.", f"指定したグループ(code:{code})が見つかりません。"),
+    )
+
+
 def not_in_lookup(label: str, value: str) -> Refused:
     """`GAIA_LO04`: the first lookup that fails, without index or path."""
     return Refused(
