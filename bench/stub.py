@@ -1,7 +1,8 @@
 """A CRM that stores nothing: it answers as kintone does, after a pause, at next to no cost of its own.
 
 Run as a process of its own (`python bench/stub.py --delay-ms 100`); the first line it prints is its URL. Beside the
-API it answers `GET /counts` (what it was asked since its start) and `GET /kept` (the first bodies that were posted).
+API it answers `GET /counts` (what it was asked since its start) and `GET /kept` (the first calls that added records,
+each of up to 100, whether they came one by one or in a bulk request).
 """
 
 from __future__ import annotations
@@ -56,17 +57,22 @@ class Stub:
         """The answer to one request of the API."""
         self.counts["requests"] += 1
         if method == "POST":
-            return self._store(json.loads(body))
+            self.counts["pushes"] += 1
+            return self._posted(path, json.loads(body))
         if path.startswith("/k/v1/app/form/fields.json"):
             return {"properties": self.form, "revision": "1"}
         return {"appId": "1", "name": "stub"}
 
-    def _store(self, posted: dict[str, Any]) -> dict[str, Any]:
-        if len(self.kept) < KEPT:
-            self.kept.append(posted)
-        first, count = self.counts["records"] + 1, len(posted["records"])
+    def _posted(self, path: str, posted: dict[str, Any]) -> dict[str, Any]:
+        if path.startswith("/k/v1/bulkRequest.json"):
+            return {"results": [self._store(call["payload"]) for call in posted["requests"]]}
+        return self._store(posted)
+
+    def _store(self, payload: dict[str, Any]) -> dict[str, Any]:
+        if len(self.kept) < KEPT and payload["records"]:
+            self.kept.append(payload)
+        first, count = self.counts["records"] + 1, len(payload["records"])
         self.counts["records"] += count
-        self.counts["pushes"] += 1
         return {"ids": [str(first + place) for place in range(count)], "revisions": ["1"] * count}
 
 

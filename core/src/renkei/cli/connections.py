@@ -204,7 +204,8 @@ def _notes(fields: Sequence[Field], scope: Scope) -> dict[str, list[str]]:
 
 
 def _remarks(field: Field, scope: Scope) -> str:
-    parts = [field.native_name.in_(scope.language) if field.native_name else field.native_type]
+    native = field.native_name.in_(scope.language) if field.native_name else field.native_type
+    parts = [native] if native != field.type.label.in_(scope.language) else []
     if field.why_not is not None:
         parts.append(field.why_not.in_(scope.language))
     if field.max_length is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from collections import OrderedDict, deque
@@ -142,8 +143,11 @@ class Recorder:
         return reason.code if reason else None
 
 
+_NOT_IN_A_NAME = re.compile("[\x00-\x1f\ud800-\udfff]")
+
+
 def _envelope_name(field: str, value: object) -> None:
     if not isinstance(value, str) or not value.strip():
         raise EnvelopeError(field, f"no {field} given; it must be a text that is not empty.")
-    if len(value) > 200 or any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF for c in value):
+    if len(value) > 200 or _NOT_IN_A_NAME.search(value):
         raise EnvelopeError(field, f"the {field} is over 200 characters long or holds control characters.")

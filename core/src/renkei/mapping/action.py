@@ -109,7 +109,8 @@ def _flatten(
             raise EnvelopeError(where, f"keys must be text, and one here is of type {type(key).__name__}.")
         path = prefix + key
         if path not in known or path == DELIVERY_KEY:
-            if isinstance(value, Mapping) and value:
+            # Asked by type first: looking an abstract class up costs as much as all the rest of a key.
+            if (type(value) is dict or isinstance(value, Mapping)) and value:
                 _flatten(value, path + ".", known, flat, unknown)
                 continue
             unknown.append(path)

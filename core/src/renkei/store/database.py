@@ -172,6 +172,8 @@ class Database:
             # PostgreSQL's default takes a snapshot for each statement, and a ledger would not add up.
             engine = engine.execution_options(isolation_level="REPEATABLE READ")
         with translated(), self.gate.passed(), engine.connect() as connection:
+            if self.is_sqlite:
+                sqlite_file.begin_to_read(connection)
             yield connection
 
     def close(self) -> None:
@@ -219,7 +221,7 @@ class Database:
             # Where nothing is to be done, the write lock is not asked for: the host may hold it, and pass it to us.
             if schema.is_up_to_date(connection):
                 return
-        with _begin(engine, waits="caller") as connection:
+        with _begin(engine, self._watch, waits="caller") as connection:
             schema.migrate(connection)
 
     def _new_writer(self, engine: sa.Engine) -> Writer:
@@ -227,7 +229,7 @@ class Database:
 
     @contextlib.contextmanager
     def _begin_to_write(self, engine: sa.Engine) -> Iterator[sa.Connection]:
-        with _begin(engine, waits="writer") as connection:
+        with _begin(engine, self._watch, waits="writer") as connection:
             self._writes_as = None if self.is_sqlite else lending.backend_of(connection)
             yield connection
 
@@ -320,7 +322,11 @@ def _on_postgresql_connect(connection: Any, _record: object) -> None:
 
 
 @contextlib.contextmanager
-def _begin(engine: sa.Engine, *, waits: Literal["writer", "caller"]) -> Iterator[sa.Connection]:
+def _begin(
+    engine: sa.Engine, watch: LockWatch | None, *, waits: Literal["writer", "caller"]
+) -> Iterator[sa.Connection]:
     """A write transaction. Callers who wait for it themselves also look for what makes that vain."""
     with engine.connect().execution_options(renkei_write=waits) as connection, connection.begin():
+        if watch is not None:
+            sqlite_file.begin_to_write(connection, watch, waits=waits)
         yield connection

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import json
 import secrets
@@ -55,14 +54,18 @@ def renew_vault_check(connection: sa.Connection, vault: Vault) -> None:
     connection.execute(meta.update().where(meta.c.name == "vault_check").values(value=text))
 
 
+# `json.dumps` with options makes an encoder each time.
+_KEY_ENCODER = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
+
+
 def delivery_key(installation: str, tenant: str, inbox: str, action_id: str) -> str:
     """The delivery key of one action: 33 characters of a-z and 2-7, beginning with `r`.
 
     160 bits of HMAC-SHA-256 under the installation's id: the same action gives the same key for ever, and two
     helpdesks that write to one target cannot meet.
     """
-    text = json.dumps([tenant, inbox, action_id], ensure_ascii=True, separators=(",", ":"))
-    digest = hmac.new(installation.encode(), text.encode(), hashlib.sha256).digest()
+    text = _KEY_ENCODER.encode([tenant, inbox, action_id])
+    digest = hmac.digest(installation.encode(), text.encode(), "sha256")
     return "r" + base64.b32encode(digest[:20]).decode().lower()
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from renkei.store import lanes as lanes_of_store
 from renkei.store.afterwards import once
+from renkei.store.prepared import Prepared
 from renkei.store.tables import counts, deliveries, intake, integrations, lanes, unknown_fields
 
 # A host's clock may run ahead a little; beyond this it is worth a note (promise 3).
@@ -77,7 +78,7 @@ _known = sa.select(intake.c.digest, intake.c.outcome, intake.c.reason, intake.c.
 # PostgreSQL needs the row lock: without it an edit that has "saved" could be overtaken by a record() that read the
 # revision before, and a deletion could leave a waiting row behind. SQLite has a single writer and drops the clause.
 # No join: after waiting for the lock, PostgreSQL would look at the new row beside the other table's old one.
-_standing = (
+_standing = Prepared(
     sa.select(
         integrations.c.id,
         integrations.c.state,
@@ -91,17 +92,23 @@ _standing = (
         integrations.c.inbox == bindparam("inbox"),
         integrations.c.state != "deleted",
     )
-    .with_for_update(read=True, of=integrations)
+    .with_for_update(read=True, of=integrations),
+    "tenant",
+    "inbox",
 )
 _was_deleted = sa.select(sa.literal(1)).where(
     integrations.c.tenant == bindparam("tenant"),
     integrations.c.inbox == bindparam("inbox"),
     integrations.c.state == "deleted",
 )
-_insert_delivery = deliveries.insert().inline()
+_insert_delivery = Prepared(
+    deliveries.insert().inline(),
+    *("intake_id", "tenant", "inbox", "integration_id", "revision_id", "lane_id", "key", "state", "due_at", "payload"),
+    *("maybe_written", "sent_at", "code"),
+)
 # A leased lane is left alone: whoever holds it looks for what is due when it lets go, under this row's lock. One that
 # waits or is blocked keeps its time; where it has none, because nothing was due, it gets it back.
-_wake = (
+_wake = Prepared(
     lanes.update()
     .where(
         lanes.c.id == bindparam("lane"),
@@ -113,7 +120,9 @@ _wake = (
             (lanes.c.state == "open", bindparam("now", type_=lanes.c.wake_at.type)),
             else_=sa.func.coalesce(lanes.c.until, bindparam("now", type_=lanes.c.wake_at.type)),
         )
-    )
+    ),
+    "lane",
+    "now",
 )
 
 
@@ -134,21 +143,23 @@ def _count_statement(dialect: str) -> sa.Insert:
     return counted
 
 
-_DIALECTS = ("sqlite", "postgresql")
-_count = {dialect: _count_statement(dialect) for dialect in _DIALECTS}
-_insert_intake = {
-    dialect: (postgresql if dialect == "postgresql" else sqlite)
-    .insert(intake)
-    .on_conflict_do_nothing()
-    .returning(intake.c.id)
-    for dialect in _DIALECTS
-}
+def _insert_statement(dialect: str) -> Any:
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(intake)
+    return insert.on_conflict_do_nothing().returning(intake.c.id)
+
+
+_count = Prepared(_count_statement, "tenant", "inbox", "offers", "conflicts")
+_insert_intake = Prepared(
+    _insert_statement,
+    *("tenant", "inbox", "action_id", "digest", "kind", "channel"),
+    *("occurred_at", "recorded_at", "outcome", "reason", "note"),
+)
 
 
 def take_in(connection: sa.Connection, offer: Offer, now: datetime) -> Receipt:
     """Write an offer down, with its delivery where there is to be one. Idempotent by action id."""
     place = {"tenant": offer.tenant, "inbox": offer.inbox}
-    standing = connection.execute(_standing, place).first()
+    standing = _standing.first(connection, place)
     reason = _why_excluded(connection, offer, standing)
     outcome = "excluded" if reason else "recorded"
     note = "occurred_ahead" if offer.occurred_at > now + AHEAD else None
@@ -164,14 +175,14 @@ def take_in(connection: sa.Connection, offer: Offer, now: datetime) -> Receipt:
         "reason": reason,
         "note": note,
     }
-    intake_id = connection.execute(_insert_intake[connection.dialect.name], row).scalar()
-    if intake_id is None:
+    inserted = _insert_intake.first(connection, row)
+    if inserted is None:
         # Asked only now: nearly every offer is new, and the insert has found out already.
         known = connection.execute(_known, {**place, "action_id": offer.action_id}).one()
         return _known_already(connection, offer, known)
     if reason is None:
         assert standing is not None
-        _write_delivery(connection, offer, intake_id, standing, now)
+        _write_delivery(connection, offer, inserted.id, standing, now)
     _offered(connection, offer, conflict=False)
     if offer.unknown:
         _note_unknown(connection, offer, now)
@@ -200,8 +211,8 @@ def _why_excluded(connection: sa.Connection, offer: Offer, standing: sa.Row[*tup
 def _write_delivery(
     connection: sa.Connection, offer: Offer, intake_id: int, standing: sa.Row[*tuple[Any, ...]], now: datetime
 ) -> None:
-    connection.execute(
-        _insert_delivery,
+    _insert_delivery.first(
+        connection,
         {
             "intake_id": intake_id,
             "tenant": offer.tenant,
@@ -235,7 +246,7 @@ def begin_counting(connection: sa.Connection, tenant: str, inbox: str) -> None:
     integration and would exclude the action for good. Now PostgreSQL refuses its count, and the host tries again.
     """
     row = {"tenant": tenant, "inbox": inbox, "offers": 0, "conflicts": 0}
-    connection.execute(_count[connection.dialect.name], row)
+    _count.first(connection, row)
 
 
 def _offered(connection: sa.Connection, offer: Offer, *, conflict: bool) -> None:
@@ -246,13 +257,13 @@ def _count_up(connection: sa.Connection, offered: list[tuple[Offer, bool]]) -> N
     offer = offered[0][0]
     conflicts = sum(1 for _, conflict in offered if conflict)
     row = {"tenant": offer.tenant, "inbox": offer.inbox, "offers": len(offered), "conflicts": conflicts}
-    connection.execute(_count[connection.dialect.name], row)
+    _count.first(connection, row)
 
 
 def _wake_lane(connection: sa.Connection, calls: list[tuple[int, datetime]]) -> None:
     lane, now = calls[-1]
     lanes_of_store.lock(connection, lane)
-    connection.execute(_wake, {"lane": lane, "now": now})
+    _wake.first(connection, {"lane": lane, "now": now})
 
 
 def _note_unknown(connection: sa.Connection, offer: Offer, now: datetime) -> None:

@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -28,9 +28,9 @@ _NEXT_TRY_SECONDS = 0.02
 
 
 def engine_for(url: sa.URL, watch: LockWatch) -> sa.Engine:
-    """An engine that begins a write transaction where the execution option `renkei_write` says who waits for it.
+    """An engine whose transactions begin with `begin_to_read` or `begin_to_write`, and not by themselves.
 
-    `writer`: the writer's thread, for callers who look for themselves; `caller`: the calling thread.
+    SQLAlchemy would begin them in a listener, and an engine with one asks for listeners around every statement.
     """
     if not url.database or url.database == ":memory:":
         raise StoreUnavailable("an SQLite database in memory is lost with the process; give a file")
@@ -44,7 +44,6 @@ def engine_for(url: sa.URL, watch: LockWatch) -> sa.Engine:
     )
     sa.event.listen(engine, "do_connect", lambda *_: _refuse_read_only(url.database))
     sa.event.listen(engine, "connect", lambda connection, _record: _on_sqlite_connect(connection, watch))
-    sa.event.listen(engine, "begin", lambda connection: _on_sqlite_begin(connection, watch))
     return engine
 
 
@@ -94,14 +93,30 @@ def _insist(act: Callable[[], object], watch: LockWatch) -> None:
             return
 
 
-def _on_sqlite_begin(connection: sa.Connection, watch: LockWatch) -> None:
-    waits = connection.get_execution_options().get("renkei_write")
-    if waits is None:
-        connection.exec_driver_sql("BEGIN")
-    elif waits == "writer":
-        _begin_in_the_writers_thread(connection.connection.dbapi_connection, watch)
+def begin_to_read(connection: sa.Connection) -> None:
+    """Begin a transaction that sees one state of the database."""
+    _driver(connection).execute("BEGIN")
+
+
+def begin_to_write(connection: sa.Connection, watch: LockWatch, *, waits: Literal["writer", "caller"]) -> None:
+    """Begin a write transaction.
+
+    Args:
+        connection: it is in no transaction yet.
+        watch: looks who holds the file.
+        waits: `writer`, the writer's thread, for callers who look for themselves; `caller`, the calling thread.
+
+    Raises:
+        StoreUnavailable: the file is held for too long, or by the caller.
+    """
+    if waits == "writer":
+        _begin_in_the_writers_thread(_driver(connection), watch)
     else:
-        _begin_in_the_callers_thread(connection.connection.dbapi_connection, watch)
+        _begin_in_the_callers_thread(_driver(connection), watch)
+
+
+def _driver(connection: sa.Connection) -> Any:
+    return connection.connection.dbapi_connection
 
 
 def _begin_in_the_callers_thread(driver: Any, watch: LockWatch) -> None:
