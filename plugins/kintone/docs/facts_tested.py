@@ -20,6 +20,11 @@ ROWS = TESTS / "simulator"
 SOURCES = {"doc": "documentation", "spec": "API description", "js-sdk": "JavaScript client", "observed": "observed"}
 
 CHAPTERS = {
+    "1": "Hosts and paths",
+    "2.1": "Tokens and passwords",
+    "2.2": "The permission that a call needs, and no other does",
+    "2.3": "A token that may only add",
+    "3": "Limits",
     "4.1": "The shape of errors",
     "4.2": "Codes",
     "4.3": "`CB_VA01`: parameters, paths and rules",
@@ -120,15 +125,11 @@ HEAD = """\
 <!-- Made by plugins/kintone/docs/facts_tested.py from the tests; run it after a change. -->
 
 What is known of kintone and shown by [the simulator](simulator.md), each fact beside the test that holds the simulator
-to it. The chapters are those of the collection of facts from which plugin and simulator were written: 4 errors, 5
-fields, 6 writing, 9 behaviours. A fact is known from kintone's documentation, from the description of the API that its
-maker publishes, from its maker's JavaScript client, or from what others observed of real domains; none was checked
-beside a live kintone. What rests on a guess is a switch of the simulator, and is listed on
-[its page](simulator.md#what-is-not-known-of-kintone).
-
-Chapters 1 to 3 and 8 (paths, permissions, limits, mistakes of admins) are tested in the same way, in the files
-[access](../tests/simulator/test_kintone_simulator_access.py) and
-[reads](../tests/simulator/test_kintone_simulator_reads.py).
+to it. The chapters are those of the collection of facts from which plugin and simulator were written: 1 hosts and
+paths, 2 permissions, 3 limits, 4 errors, 5 fields, 6 writing, 9 behaviours. A fact is known from kintone's
+documentation, from the description of the API that its maker publishes, from its maker's JavaScript client, or from
+what others observed of real domains; none was checked beside a live kintone. What rests on a guess is a switch of the
+simulator, or has one answer there; both are listed on [its page](simulator.md#what-is-not-known-of-kintone).
 """
 
 
@@ -169,9 +170,9 @@ def test_modules() -> Iterator[tuple[Path, ModuleType]]:
 
 
 def facts_in(path: Path, module: ModuleType) -> Iterator[Fact]:
-    """The facts of chapters 4 to 6 that a module of tests shows."""
+    """The facts of chapters 1 to 6 that a module of tests shows."""
     for name, said, source in _named(module):
-        found = re.fullmatch(r"([456]\.[0-9]) (.+)", name, re.DOTALL)
+        found = re.fullmatch(r"([1-6](?:\.[0-9])?) (.+)", name, re.DOTALL)
         if found is not None:
             yield Fact(found[1], f"{found[2]}: {said}" if said else found[2], source, path)
 
@@ -206,7 +207,9 @@ def _of_a_test(name: str, test: Any) -> Iterator[tuple[str, str, str]]:
     elif _parametrised_by_rows(test):
         return
     else:
-        yield from ((case, "", "observed") for case in cases if re.match(r"[456]\.[0-9] ", case))
+        for case in cases:
+            if re.match(r"[2-6]\.[0-9] ", case):
+                yield case, "", "doc" if case.startswith("2.2 ") else "observed"
 
 
 def _cases(test: Any) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 from calling import ADD, CUSTOMER, FULL, GUEST, LOGIN, PERMISSIONS, VIEW, Api, Check, Rows, refusal
 
 from renkei_kintone.simulator import App
+from renkei_kintone.simulator.form import complete
 
 row = Rows()
 
@@ -29,7 +30,7 @@ def _(api: Api) -> None:
     assert refusal(api("GET", "app.json?id=1", root=elsewhere)) == (403, "CB_NO02")
 
 
-@row("1 a guest space's own path")
+@row("1 a guest space's own path", "doc")
 def _(api: Api) -> None:
     answer = api("GET", "app.json?id=12", token=GUEST, root="https://demo.cybozu.com/k/guest/5/v1")
 
@@ -45,7 +46,7 @@ def _(api: Api) -> None:
     assert (missing.status_code, missing.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
 
 
-@row("1 a URL of more than 8 KB, and the same as a POST")
+@row("1 a URL of more than 8 KB, and the same as a POST", "doc")
 def _(api: Api) -> None:
     api.fill(1)
     query = " or ".join(['件名 = "件名1"'] * 200)
@@ -56,7 +57,7 @@ def _(api: Api) -> None:
     assert [record["件名"]["value"] for record in posted.json()["records"]] == ["件名1"]
 
 
-@row("1 parameters of a GET in a JSON body")
+@row("1 parameters of a GET in a JSON body", "doc")
 def _(api: Api) -> None:
     api.fill(2)
 
@@ -65,7 +66,23 @@ def _(api: Api) -> None:
     assert answer.json()["records"] == [{"件名": {"type": "SINGLE_LINE_TEXT", "value": "件名1"}}]
 
 
-@row("1 a list in the query")
+@row("1 a body is read as JSON where its Content-Type says so, and only there", "doc")
+def _(api: Api) -> None:
+    body = '{"app": 1, "record": {"件名": {"value": "a"}}}'.encode()
+
+    for kind in ("application/json", "application/json; charset=utf-8", "Application/JSON"):
+        assert api("POST", "record.json", content=body, headers={"Content-Type": kind}).status_code == 200
+    for kind in ("text/plain", "application/x-www-form-urlencoded"):
+        assert refusal(api("POST", "record.json", content=body, headers={"Content-Type": kind})) == (400, "CB_IL02")
+    assert refusal(api("POST", "record.json", content=body)) == (400, "CB_IL02")
+    assert refusal(api("POST", "record.json", files={"file": b"x"})) == (400, "CB_IL02")
+    assert refusal(api("POST", "file.json", content=b"{}", headers={"Content-Type": "application/json"})) == (
+        400,
+        "CB_IL02",
+    )
+
+
+@row("1 a list in the query", "doc")
 def _(api: Api) -> None:
     api.fill(1)
 
@@ -74,7 +91,7 @@ def _(api: Api) -> None:
     assert list(answer.json()["records"][0]) == ["件名", "$id"]
 
 
-@row("1 numbers as numbers or as texts; texts in answers")
+@row("1 numbers as numbers or as texts; texts in answers", "doc")
 def _(api: Api) -> None:
     api.fill(1)
 
@@ -83,7 +100,7 @@ def _(api: Api) -> None:
         assert (answer["$id"]["value"], answer["$revision"]["value"]) == ("1", "1")
 
 
-@row("1 Basic authentication of the domain")
+@row("1 Basic authentication of the domain", "doc")
 def _(api: Api) -> None:
     api.kintone.basic = "domain:simulated-basic-password"
     given = "Basic " + base64.b64encode(b"domain:simulated-basic-password").decode()
@@ -94,7 +111,7 @@ def _(api: Api) -> None:
     assert api("GET", "app.json?id=1", headers={"Authorization": given}).status_code == 200
 
 
-@row("1 settings before Update app have a path of their own")
+@row("1 settings before Update app have a path of their own", "doc, spec")
 def _(api: Api) -> None:
     live = api("GET", "app/form/fields.json?app=1").json()
 
@@ -104,17 +121,17 @@ def _(api: Api) -> None:
 # -- 2.1 tokens and passwords
 
 
-@row("2.1 several tokens, with commas")
+@row("2.1 several tokens, with commas", "doc")
 def _(api: Api) -> None:
     assert api("GET", "app.json?id=2", token=f"{FULL}, {CUSTOMER}").json()["name"] == "顧客"
 
 
-@row("2.1 several tokens, with the header repeated")
+@row("2.1 several tokens, with the header repeated", "doc")
 def _(api: Api) -> None:
     assert api("GET", "app.json?id=2", token=[FULL, CUSTOMER]).json()["name"] == "顧客"
 
 
-@row("2.1 nine tokens at most")
+@row("2.1 nine tokens at most", "doc")
 def _(api: Api) -> None:
     for app in range(31, 41):
         api.kintone.apps[str(app)] = App.from_data({"id": app, "name": "空", "fields": {}})
@@ -134,7 +151,7 @@ def _(api: Api) -> None:
     assert refusal(api("GET", "app.json?id=1", token=f"{FULL},simulated-typo")) == (400, "GAIA_IA02")
 
 
-@row("2.1 a password wins over a token")
+@row("2.1 a password wins over a token", "doc, observed")
 def _(api: Api) -> None:
     login = {"X-Cybozu-Authorization": LOGIN}
 
@@ -144,7 +161,7 @@ def _(api: Api) -> None:
     assert refusal(api("GET", "app.json?id=1", headers=wrong)) == (401, "CB_WA01")
 
 
-@row("2.1 a token lists no apps, a password does")
+@row("2.1 a token lists no apps, a password does", "doc, observed")
 def _(api: Api) -> None:
     login = {"X-Cybozu-Authorization": LOGIN}
 
@@ -155,7 +172,7 @@ def _(api: Api) -> None:
     assert [app["name"] for app in some.json()["apps"]] == ["顧客"]
 
 
-@row("2.1 a lookup's settings are hidden without a token of the other app")
+@row("2.1 a lookup's settings are hidden without a token of the other app", "doc")
 def _(api: Api) -> None:
     alone = api("GET", "app/form/fields.json?app=1", token=ADD).json()["properties"]["顧客コード"]
     together = api("GET", "app/form/fields.json?app=1", token=[ADD, CUSTOMER]).json()["properties"]["顧客コード"]
@@ -173,15 +190,22 @@ CALLS: list[tuple[str, str, dict[str, Any], set[str]]] = [
     ("GET", "app/form/layout.json", {"app": 1}, {"view", "add"}),
     ("GET", "preview/app/form/layout.json", {"app": 1}, {"manage"}),
     ("GET", "form.json", {"app": 1}, {"view", "add"}),
-    ("GET", "app/settings.json", {"app": 1}, {"view"}),
     ("POST", "record.json", {"app": 1, "record": {"件名": {"value": "a"}}}, {"add"}),
-    ("POST", "records.json", {"app": 1, "records": []}, {"add"}),
+    ("POST", "records.json", {"app": 1, "records": [{"件名": {"value": "a"}}]}, {"add"}),
     ("GET", "record.json", {"app": 1, "id": 1}, {"view"}),
     ("GET", "records.json", {"app": 1}, {"view"}),
     ("POST", "records/cursor.json", {"app": 1}, {"view"}),
+    ("PUT", "record.json", {"app": 1, "id": 1, "record": {}}, {"edit"}),
+    ("PUT", "records.json", {"app": 1, "records": []}, {"edit"}),
+    ("DELETE", "records.json", {"app": 1, "ids": [1]}, {"delete"}),
     ("PUT", "preview/app/form/fields.json", {"app": 1, "properties": {}}, {"manage"}),
     ("POST", "preview/app/form/fields.json", {"app": 1, "properties": {}}, {"manage"}),
     ("DELETE", "preview/app/form/fields.json", {"app": 1, "fields": []}, {"manage"}),
+]
+
+# The switches `settings_permission` and `deploy_by_token` give other answers.
+GUESSES: list[tuple[str, str, dict[str, Any], set[str]]] = [
+    ("GET", "app/settings.json", {"app": 1}, {"view"}),
     ("POST", "preview/app/deploy.json", {"apps": [{"app": 1}]}, {"manage"}),
     ("GET", "preview/app/deploy.json", {"apps": [1]}, {"manage"}),
 ]
@@ -189,7 +213,8 @@ CALLS: list[tuple[str, str, dict[str, Any], set[str]]] = [
 
 @pytest.mark.parametrize(
     ("method", "api_name", "parameters", "needs"),
-    [pytest.param(*call, id=f"2.2 {call[0]} {call[1]}") for call in CALLS],
+    [pytest.param(*call, id=f"2.2 {call[0]} {call[1]}: {' or '.join(sorted(call[3]))}") for call in CALLS]
+    + [pytest.param(*call, id=f"guess: {call[0]} {call[1]}") for call in GUESSES],
 )
 def test_a_call_needs_its_permission_and_no_other(
     method: str, api_name: str, parameters: dict[str, Any], needs: set[str]
@@ -205,7 +230,7 @@ def test_a_call_needs_its_permission_and_no_other(
             assert refusal(answer) == (403, "GAIA_NO01"), permission
 
 
-@row("2.2 a cursor is read with the permission to view")
+@row("2.2 a cursor is read with the permission to view", "doc")
 def _(api: Api) -> None:
     id = api("POST", "records/cursor.json", json={"app": 1}).json()["id"]
 
@@ -217,7 +242,7 @@ def _(api: Api) -> None:
 # -- 2.3 a token that may only add
 
 
-@row("2.3 an add-only token neither reads, counts, queries nor opens a cursor")
+@row("2.3 an add-only token neither reads, counts, queries nor opens a cursor", "doc, observed")
 def _(api: Api) -> None:
     refused = [
         api("GET", "records.json?app=1&totalCount=true", token=ADD),
@@ -227,6 +252,32 @@ def _(api: Api) -> None:
     ]
 
     assert {refusal(answer) for answer in refused} == {(403, "GAIA_NO01")}
+
+
+@row("2.3 the settings of a lookup and of related records are shown by view, add or manage in the other app", "doc")
+def _(api: Api) -> None:
+    related = {"relatedApp": {"app": "2", "code": ""}, "condition": {"field": "件名", "relatedField": "顧客名"}}
+    api.kintone.apps["1"].fields["関連"] = complete("関連", {"type": "REFERENCE_TABLE", "referenceTable": related})
+
+    shown = {}
+    for permission in PERMISSIONS:
+        tokens = [ADD, api.token(permission, app="2")]
+        form = api("GET", "app/form/fields.json?app=1", token=tokens).json()["properties"]
+        shown[permission] = (form["顧客コード"]["lookup"] is not None, form["関連"]["referenceTable"] is not None)
+
+    assert {permission for permission, seen in shown.items() if seen == (True, True)} == {"view", "add", "manage"}
+    assert {permission for permission, seen in shown.items() if seen == (False, False)} == {"edit", "delete"}
+
+
+@row("2.3 a lookup is written with a token that may view the other app, and no other", "doc, observed")
+def _(api: Api) -> None:
+    api.kintone.apps["2"].store({"顧客コード": "C1"}, api.kintone.instant())
+    record = {"app": 1, "record": {"件名": {"value": "a"}, "顧客コード": {"value": "C1"}}}
+
+    for permission in PERMISSIONS:
+        answer = api("POST", "record.json", token=[ADD, api.token(permission, app="2")], json=record)
+        assert permission == "view" or refusal(answer) == (400, "GAIA_LO04")
+        assert (answer.status_code == 200) is (permission == "view")
 
 
 @row.each()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
 from calling import ADD, FULL, GUEST, LOGIN, WAITING, Api, Check, Rows, errors, refusal
 
+JSON = {"Content-Type": "application/json"}
 row = Rows()
 
 
@@ -74,9 +76,10 @@ def _(api: Api) -> None:
 @row("4.2 CB_IJ01")
 def _(api: Api) -> None:
     """A body or a parameter of the wrong JSON type."""
-    for sent in (b"{", b"[]", b'"x"', b'{"app": NaN}'):
-        assert refusal(api("POST", "records/cursor.json", content=sent)) == (400, "CB_IJ01")
-    for wrong in ({"query": 1}, {"query": []}, {"fields": "件名"}, {"fields": [1]}):
+    for sent in (b"{", b"[]", b'"x"', b'{"app": NaN}', '{"app": 1}'.encode("utf-16")):
+        assert refusal(api("POST", "records/cursor.json", content=sent, headers=JSON)) == (400, "CB_IJ01")
+    wrongs: list[dict[str, Any]] = [{"app": [1]}, {"app": {}}, {"query": 1}, {"query": []}]
+    for wrong in [*wrongs, {"fields": "件名"}, {"fields": [1]}]:
         assert refusal(api("GET", "records.json", json={"app": 1, **wrong})) == (400, "CB_IJ01")
 
 
@@ -233,9 +236,28 @@ CODES: list[tuple[str, int, Callable[[Api], httpx.Response], str, str]] = [
         "APIの同時リクエスト数が上限を超えています。",
     ),
     ("GAIA_TM12", 429, _eleventh_cursor, "", "作成できるカーソルの上限に達しているため"),
-    ("GAIA_QU01", 400, lambda api: api.records("limit 501"), "limit must be 500 or less.", ""),
-    ("GAIA_QU02", 400, lambda api: api.records("offset 10001"), "", ""),
-    ("GAIA_IQ11", 400, lambda api: api.records("題名 is empty"), "Specified field (題名) not found.", ""),
+    (
+        "GAIA_QU01",
+        400,
+        lambda api: api.records("limit 501"),
+        "limit must be 500 or less.",
+        "limit には 500 以下の値を指定してください。",
+    ),
+    ("GAIA_QU02", 400, lambda api: api.records("offset 10001"), "", "offset には 10,000 以下の値を指定してください。"),
+    (
+        "GAIA_IQ11",
+        400,
+        lambda api: api.records("題名 is empty"),
+        "Specified field (題名) not found.",
+        "指定されたフィールド（題名）が見つかりません。",
+    ),
+    (
+        "GAIA_IQ03",
+        400,
+        lambda api: api.records('チャネル = "SMS"'),
+        "",
+        "チャネルフィールドのフィールドタイプには演算子=を使用できません。",
+    ),
 ]
 
 
@@ -269,7 +291,8 @@ def _(api: Api) -> None:
 @row("4.3 an app or an id that is none")
 def _(api: Api) -> None:
     assert errors(api("GET", "records.json?app=0")) == {"app": ["最小でも1以上です。"]}
-    assert errors(api("GET", "records.json?app=x")) == {"app": ["整数で入力してください。"]}
+    for none in ("x", "--1", "1.5", "１", "9" * 30):
+        assert errors(api("GET", f"records.json?app={none}")) == {"app": ["整数で入力してください。"]}
     assert errors(api("GET", "record.json?app=1&id=-1")) == {"id": ["最小でも1以上です。"]}
 
 

@@ -108,6 +108,13 @@ PATHS = rows(
         {"record[f].value": [NOT_A_NUMBER], "record.f.value": [REQUIRED]},
     ),
     (
+        "4.3 required and no option",
+        "observed",
+        "choices that are all no options leave a required field empty, which is said as well",
+        lambda api: api.field("CHECK_BOX", required=True, options=["a"]).add({"f": ["x"]}),
+        {"records[0].f.values[0].value": ['"x"は選択肢にありません。'], "records[0].f.values": [REQUIRED]},
+    ),
+    (
         "4.3 all errors of all records",
         "observed",
         "one answer lists everything that is wrong",

@@ -189,6 +189,15 @@ def test_a_function_that_does_not_fit_the_field_is_no_query(search: Search) -> N
             found(search, query)
 
 
+@pytest.mark.parametrize("character", ["\t", "\n", "\r"])
+def test_a_text_holds_control_characters_by_their_escapes_alone(character: str) -> None:
+    with pytest.raises(Refused, match="CB_VA01"):
+        read(f'名 = "a{character}b"')
+
+    escaped = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}[character]
+    assert read(f'名{character}= "a{escaped}b"').condition == Comparison("名", "=", (f"a{character}b",))
+
+
 def test_and_binds_closer_than_or() -> None:
     condition = read('a = "1" or b = "2" and c = "3"').condition
 
@@ -208,6 +217,8 @@ def test_any_text_can_be_asked_for(text: str) -> None:
     app.store({"f": text}, "2026-04-01T00:00:00Z")
     app.store({"f": text + "x"}, "2026-04-01T00:00:00Z")
     quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    for character, escape in (("\t", r"\t"), ("\n", r"\n"), ("\r", r"\r")):
+        quoted = quoted.replace(character, escape)
 
     assert [record.id for record in Search(app, "x", NOW).found(read(f'f = "{quoted}"'))] == ["1"]
 

@@ -371,3 +371,18 @@ def test_an_id_of_a_thousand_digits_is_no_number_either(api: Api) -> None:
 
 def test_a_creator_that_is_no_object_has_the_wrong_json_type(api: Api) -> None:
     assert api.add({"件名": "a", "作成者": "tanaka"}) == (400, "CB_IJ01")
+
+
+def test_one_answer_lists_what_is_wrong_with_the_parameters_of_all_items(api: Api) -> None:
+    assert api("PUT", "records", records=[{"revision": -2}, {"id": "x"}, {"id": 9}]) == {
+        "records[0].id": [REQUIRED],
+        "records[0].revision": ["最小でも-1以上です。"],
+        "records[1].id": ["整数で入力してください。"],
+    }
+
+
+def test_a_revision_of_a_deletion_that_is_none_is_named_by_its_place(api: Api) -> None:
+    api.add({"件名": "a"})
+
+    assert api("DELETE", "records", ids=[1], revisions=["x"]) == {"revisions[0]": ["整数で入力してください。"]}
+    assert count(api) == 1

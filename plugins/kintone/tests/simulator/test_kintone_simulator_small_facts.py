@@ -117,15 +117,15 @@ def adding_only(api: Api, code: str, value: Any) -> Any:
     return api.add({"件名": "a", code: value}, token="limited")
 
 
-def number_lookup(api: Api) -> Any:
-    """A number that looks up another app's number: what the app then holds."""
+def lookup_of(api: Api, native: str, key: str) -> Any:
+    """A key of a type that looks up another app's field of that type: what the app then holds."""
     lookup = {"relatedApp": {"app": "2", "code": ""}, "relatedKeyField": "n"}
     mapped = [{"field": "r", "relatedField": "x"}]
-    source = {"n": {"type": "NUMBER", "unique": True}, "x": {"type": "SINGLE_LINE_TEXT"}}
+    source = {"n": {"type": native, "unique": True}, "x": {"type": "SINGLE_LINE_TEXT"}}
     api.kintone.apps["2"] = App.from_data({"id": 2, "name": "元", "fields": source})
-    api.kintone.apps["2"].store({"n": "10", "x": "金"}, "2026-01-01T00:00:00Z")
-    api.form(f={"type": "NUMBER", "lookup": {**lookup, "fieldMappings": mapped}}, r={"type": "SINGLE_LINE_TEXT"})
-    return api.add({"f": "10"}, token=BOTH)["ids"], api.stored(), api.stored(code="r")
+    api.kintone.apps["2"].store({"n": key, "x": "金"}, "2026-01-01T00:00:00Z")
+    api.form(f={"type": native, "lookup": {**lookup, "fieldMappings": mapped}}, r={"type": "SINGLE_LINE_TEXT"})
+    return api.add({"f": key}, token=BOTH)["ids"], api.stored(), api.stored(code="r")
 
 
 SYSTEM = {"作成者": {"code": "tanaka"}, "更新者": {"code": "tanaka"}, "作成日時": "2026", "更新日時": "2026"}
@@ -169,12 +169,15 @@ FIELDS = rows(
         lambda api: api.field("LINK", protocol="CALL").add({"f": "電話"}),
         {"records[0].f.value": [URL_WANTED]},
     ),
-    (
-        "5.2 LOOKUP of a number",
-        "observed",
-        "a key is written as its base type, and copies",
-        number_lookup,
-        (["1"], "10", "金"),
+    *(
+        (
+            f"5.2 LOOKUP of a {native}",
+            "observed",
+            "a key is written as its base type, and copies",
+            lambda api, native=native, key=key: lookup_of(api, native, key),
+            (["1"], key, "金"),
+        )
+        for native, key in (("SINGLE_LINE_TEXT", "C1"), ("NUMBER", "10"), ("LINK", "https://a.example/"))
     ),
     *(
         (
@@ -263,6 +266,7 @@ NOT_SIMULATED = {
     "4.5 how often clients try again": "tells what a client does",
     "5.1 what a field code may be made of": "calls of the settings take any code",
     "5.1 names instead of codes": "status, assignee and category go by their names, which are their codes here",
+    "5.3 fields inside a GROUP": "no field here stands in a group",
     "5.3 LABEL, SPACER and HR": "no form here has them",
     "5.3 codes of system fields by language": "forms are given with their codes",
     "5.3 PRIMARY_ORGANIZATION()": "users here belong to no organization, so such a default is empty",

@@ -135,6 +135,28 @@ LOOKUPS = rows(
         "金",
     ),
     (
+        "5.5 another key on update",
+        "observed",
+        "copies again",
+        lambda api: (
+            looked_up(api),
+            api.customer("C2", "銀").put(token=BOTH, 顧客コード="C2"),
+            api.stored(code="顧客ランク"),
+        )[2],
+        "銀",
+    ),
+    (
+        "5.5 key that is a record number",
+        "observed",
+        "finds the record of that number",
+        lambda api: (
+            api.kintone.apps["1"].fields["顧客コード"]["lookup"].update(relatedKeyField="レコード番号"),
+            api.customer("C1", "金").customer("C2", "銀").add({"件名": "a", "顧客コード": "2"}, token=BOTH),
+            api.stored(code="顧客ランク"),
+        )[2],
+        "銀",
+    ),
+    (
         "5.5 picker filter",
         "observed",
         "the filter of the picker has no effect",

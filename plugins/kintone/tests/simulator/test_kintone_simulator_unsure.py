@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from renkei_kintone.simulator import Kintone, Token, Unsure
+from renkei_kintone.simulator.form import complete
 from renkei_kintone.simulator.unsure import alternatives, from_texts
 
 FULL = "simulated-full-token"
@@ -27,9 +28,15 @@ def _managing(world: Any) -> str:
     return "simulated-managing"
 
 
-def _first(world: Any, **parameters: str) -> Any:
-    world.add({"件名": "a"})
+def _first(world: Any, **record: Any) -> Any:
+    world.add({"件名": "a", **record})
     return world.call("GET", "records.json", token=FULL, params={"app": "1"}).json()["records"][0]
+
+
+def _date_in_a_row(world: Any) -> Any:
+    columns = {"行日": {"type": "DATE"}}
+    world.kintone.apps["1"].fields["行"] = complete("行", {"type": "SUBTABLE", "fields": columns})
+    return _first(world, 行=[{"value": {}}])["行"]["value"][0]["value"]["行日"]["value"]
 
 
 def _bare_order(world: Any) -> list[str]:
@@ -102,6 +109,7 @@ CASES: list[tuple[str, Any, Ask, Any, Any]] = [
     ),
     ("tokens_follow_browser", False, _message, "Missing or invalid input.", "入力内容が正しくありません。"),
     ("unset_date", "empty", lambda w: _first(w)["対応日"]["value"], None, ""),
+    ("unset_date", "empty", _date_in_a_row, None, ""),
     ("order_without_word", "desc", _bare_order, ["い", "ろ"], ["ろ", "い"]),
     ("json_get_without_body", "accepted", _json_get, (400, "CB_IL02"), (200, None)),
     (

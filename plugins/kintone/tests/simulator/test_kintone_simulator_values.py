@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from raw_api import (
@@ -19,6 +20,13 @@ from raw_api import (
     table,
     wired,
 )
+
+
+def at(api: Api, hour: int, minute: int) -> Api:
+    """At this time of the first of April, in UTC."""
+    api.kintone.now = lambda: datetime(2026, 4, 1, hour, minute, tzinfo=UTC)
+    return api
+
 
 RULES = rows(
     (
@@ -80,6 +88,16 @@ RULES = rows(
         "now wins over another default",
         lambda api: api.field("DATE", defaultNowValue=True, defaultValue="2000-01-01").stored({}),
         "2026-04-01",
+    ),
+    *(
+        (
+            f"5.1 defaultNowValue of a {native}",
+            "observed",
+            "is the day or the time of the user's time zone, here Japan; a date with time is kept in UTC",
+            lambda api, native=native: at(api, 16, 30).field(native, defaultNowValue=True).stored({}),
+            now,
+        )
+        for native, now in (("DATE", "2026-04-02"), ("TIME", "01:30"), ("DATETIME", "2026-04-01T16:30:00Z"))
     ),
     (
         "5.1 default of the acting user",
@@ -333,6 +351,13 @@ TYPES = [
             "is the time of adding where it is not given",
             lambda api: api.stored({"件名": "a", "作成日時": "2026-01-02"}, "更新日時"),
             "2026-04-01T01:02:00Z",
+        ),
+        (
+            "5.2 UPDATED_TIME with manage",
+            "doc",
+            "may be given beside an earlier creation",
+            lambda api: api.stored({"件名": "a", "作成日時": "2026-01-02", "更新日時": "2026-01-03"}, "更新日時"),
+            "2026-01-03T00:00:00Z",
         ),
         (
             "5.2 CREATED_TIME without manage",

@@ -50,6 +50,17 @@ WRITING = rows(
         {"records": [{"id": "2", "revision": "2"}, {"id": "1", "revision": "2"}]},
     ),
     (
+        "6.2 updateKey of one record",
+        "doc, spec",
+        "finds it as in a batch; the answer is its revision alone",
+        lambda api: (
+            api.add({"件名": "a", "キー": "k"}),
+            api("PUT", "record", updateKey={"field": "キー", "value": "k"}, record=wired({"件名": "b"})),
+            api.stored(code="件名"),
+        )[1:],
+        ({"revision": "2"}, "b"),
+    ),
+    (
         "6.2 answer with upsert",
         "doc, spec",
         "and with upsert what was done",

@@ -10,6 +10,7 @@ from typing import Any
 from renkei_kintone.simulator import words
 from renkei_kintone.simulator.domain import PERMISSIONS, Kintone, Token
 from renkei_kintone.simulator.form import App
+from renkei_kintone.simulator.targets import whole_number
 
 MOST_TOKENS = 9
 NOTHING = frozenset({"nothing"})
@@ -133,11 +134,4 @@ def app_id(parameter: Any, name: str) -> str:
     Raises:
         Refused: it is neither.
     """
-    if parameter is None or parameter == "":
-        raise words.invalid({name: [words.PARAMETER_REQUIRED]})
-    text = str(parameter)
-    if isinstance(parameter, bool) or not text.lstrip("-").isascii() or not text.lstrip("-").isdigit():
-        raise words.invalid({name: [words.NOT_AN_INTEGER]})
-    if int(text) < 1:
-        raise words.invalid({name: [words.BELOW_ONE]})
-    return str(int(text))
+    return str(whole_number(parameter, name))

@@ -95,7 +95,9 @@ class _Api:
             case "before_apply_502":
                 return outside.gateway(502, html=True)
             case "429":
-                extra = {"Retry-After": fault.retry_after} if fault.retry_after else {}
+                extra = {"X-ConcurrencyLimit-Running": str(self._kintone.concurrency + 1)}
+                if fault.retry_after:
+                    extra["Retry-After"] = fault.retry_after
                 return self._refusal(request, words.too_many_requests(), extra)
             case "da02":
                 return self._refusal(request, words.database_locked())

@@ -10,6 +10,8 @@ from renkei_kintone.simulator.access import Access, Caller, enter
 from renkei_kintone.simulator.deploying import Form
 from renkei_kintone.simulator.domain import Kintone
 from renkei_kintone.simulator.form import App
+from renkei_kintone.simulator.reading import boolean_of
+from renkei_kintone.simulator.targets import revision_in, whole_number
 
 MOST_LISTED = 100
 _LANGUAGES = ("default", "user", "ja", "en", "zh")
@@ -31,14 +33,14 @@ def apps(kintone: Kintone, caller: Caller, parameters: Parameters, space: str | 
     """`GET apps.json`, for those who log in with a password.
 
     Raises:
-        Refused: the caller has a token.
+        Refused: the caller has a token, or a parameter is wrong.
     """
     if not caller.by_password:
         raise words.not_permitted()
     part = str(parameters.get("name") or "").lower()
-    ids = {str(each) for each in parameters.get("ids") or ()}
-    codes = {str(each) for each in parameters.get("codes") or ()}
-    spaces = {str(each) for each in parameters.get("spaceIds") or ()}
+    ids, codes, spaces = (_wanted(parameters, name) for name in ("ids", "codes", "spaceIds"))
+    first = _figure(parameters, "offset", 0)
+    limit = _figure(parameters, "limit", MOST_LISTED, least=1, most=MOST_LISTED)
     found = [
         each
         for each in kintone.apps.values()
@@ -48,9 +50,7 @@ def apps(kintone: Kintone, caller: Caller, parameters: Parameters, space: str | 
         and (not codes or each.code in codes)
         and (not spaces or each.guest_space in spaces)
     ]
-    first = int(parameters.get("offset") or 0)
-    limit = int(parameters.get("limit") or MOST_LISTED)
-    return {"apps": [_described(each) for each in found[first : first + min(limit, MOST_LISTED)]]}
+    return {"apps": [_described(each) for each in found[first : first + limit]]}
 
 
 def fields(kintone: Kintone, access: Access, parameters: Parameters) -> Answer:
@@ -123,7 +123,10 @@ def change_fields(kintone: Kintone, access: Access, parameters: Parameters) -> A
 def delete_fields(kintone: Kintone, access: Access, parameters: Parameters) -> Answer:
     """`DELETE preview/app/form/fields.json`."""
     draft = _checked(kintone, access.app, parameters)
-    deploying.delete_fields(draft, _given(parameters, "fields", list))
+    codes = _given(parameters, "fields", list)
+    if not all(isinstance(code, str) for code in codes):
+        raise words.bad_json()
+    deploying.delete_fields(draft, codes)
     return {"revision": str(draft.revision)}
 
 
@@ -141,9 +144,9 @@ def deploy(kintone: Kintone, caller: Caller, parameters: Parameters, space: str 
         if not isinstance(one, dict):
             raise words.bad_json()
         found = _managed(kintone, caller, one.get("app"), f"apps[{at}].app", space)
-        _checked(kintone, found, one)
+        _checked(kintone, found, one, f"apps[{at}].")
         entered.append(found)
-    act = deploying.discard if str(parameters.get("revert", "")).lower() == "true" else deploying.update_app
+    act = deploying.discard if boolean_of(parameters, "revert") else deploying.update_app
     for found in entered:
         act(kintone, found)
     return {}
@@ -177,7 +180,7 @@ def _described(found: App) -> Answer:
 
 def _properties(access: Access, shown: Form, parameters: Parameters) -> Form:
     """Settings of a lookup are null where no token has a permission for the app that it refers to."""
-    if parameters.get("lang", "default") not in _LANGUAGES:
+    if parameters.get("lang") is not None and parameters["lang"] not in _LANGUAGES:
         raise words.invalid({"lang": [refusals.NOT_IN_ENUM]})
     seen = access.visible_apps("view", "add", "manage")
     return {code: _seen(item, seen) for code, item in shown.items()}
@@ -199,13 +202,25 @@ def _draft(kintone: Kintone, found: App) -> tuple[Form, str]:
     return draft.fields, str(draft.revision)
 
 
-def _checked(kintone: Kintone, found: App, parameters: Parameters) -> deploying.Draft:
-    """The app's draft, if it has the revision that the request expects."""
+def _checked(kintone: Kintone, found: App, parameters: Parameters, path: str = "") -> deploying.Draft:
+    """The app's draft, if it has the revision that the request expects; *path* begins that of the parameter."""
     draft = deploying.draft_of(kintone, found)
-    expected = parameters.get("revision")
-    if expected is not None and str(expected) not in ("-1", str(draft.revision)):
+    if revision_in(parameters, path) not in (-1, draft.revision):
         raise refusals.settings_changed()
     return draft
+
+
+def _wanted(parameters: Parameters, name: str) -> set[str]:
+    """The values of a list among the parameters, none where it is missing."""
+    values = parameters.get(name)
+    if values is not None and not isinstance(values, list):
+        raise words.bad_json()
+    return {str(each) for each in values or ()}
+
+
+def _figure(parameters: Parameters, name: str, usual: int, least: int = 0, most: int | None = None) -> int:
+    value = parameters.get(name)
+    return usual if value is None else whole_number(value, name, least, most)
 
 
 def _given(parameters: Parameters, name: str, kind: type) -> Any:

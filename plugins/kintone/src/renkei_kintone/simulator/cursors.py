@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from renkei_kintone.simulator import query, reading, refusals, words
-from renkei_kintone.simulator.access import Access, app_id
+from renkei_kintone.simulator.access import Access
 from renkei_kintone.simulator.domain import Kintone
+from renkei_kintone.simulator.targets import whole_number
 
 MOST_OPEN = 10
 LIFE = timedelta(minutes=10)
 SIZE, LARGEST = 100, 500
-_TOO_LARGE = words.Words(f"must be less than or equal to {LARGEST}", f"最大でも{LARGEST}以下です。")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,7 @@ def create(kintone: Kintone, access: Access, parameters: Mapping[str, Any]) -> d
     asked = query.read(reading.text_of(parameters, "query"))
     if asked.limit is not None or asked.offset is not None:
         raise refusals.bad_query()
-    size = int(app_id(parameters.get("size", SIZE), "size"))
-    if size > LARGEST:
-        raise words.invalid({"size": [_TOO_LARGE]})
+    size = SIZE if parameters.get("size") is None else whole_number(parameters["size"], "size", most=LARGEST)
     fields = reading.fields_of(parameters)
     if len(kintone.cursors) >= MOST_OPEN:
         raise refusals.too_many_cursors()

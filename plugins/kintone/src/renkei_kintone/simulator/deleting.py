@@ -9,7 +9,7 @@ from renkei_kintone.simulator import words
 from renkei_kintone.simulator.access import Access
 from renkei_kintone.simulator.domain import Kintone
 from renkei_kintone.simulator.storing import files_of
-from renkei_kintone.simulator.targets import by_id, check_revision, revision_in, whole_number
+from renkei_kintone.simulator.targets import by_id, check_revision, expected_revision, whole_number
 
 MOST = 100
 
@@ -24,7 +24,7 @@ def delete_records(kintone: Kintone, access: Access, parameters: Mapping[str, An
     app = access.app
     wanted = [by_id(app, whole_number(id, f"ids[{at}]")) for at, id in enumerate(ids)]
     for at, (record, expected) in enumerate(zip(wanted, revisions, strict=False)):
-        check_revision(record.revision, revision_in({"revision": expected}, f"revisions[{at}]."))
+        check_revision(record.revision, expected_revision(expected, f"revisions[{at}]"))
     for record in {record.id: record for record in wanted}.values():
         for key in files_of(app, app.remove(record.id).values):
             kintone.files.forget(key)

@@ -14,6 +14,19 @@ from renkei_kintone.simulator.form import App, complete, unique_keys
 Form = dict[str, dict[str, Any]]
 
 
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "type": (str,),
+    "code": (str,),
+    "label": (str,),
+    "options": (dict,),
+    "fields": (dict,),
+    "lookup": (dict,),
+    "referenceTable": (dict,),
+    "expression": (str,),
+}
+"""JSON types of the settings that are read here; the others are only listed."""
+
+
 @dataclass(slots=True)
 class Draft:
     """The settings of an app as its manager sees them, before "Update app".
@@ -82,11 +95,14 @@ def add_fields(draft: Draft, properties: Mapping[str, Any]) -> None:
     """Add fields to a draft.
 
     Raises:
-        Refused: a code is taken, or a description has no type.
+        Refused: a code is taken, a description has no type, or a setting has the wrong JSON type.
     """
+    _check_types(properties)
     for code, given in properties.items():
-        if not isinstance(given, dict) or not isinstance(given.get("type"), str):
-            raise words.invalid({f"properties[{code}].type": [words.PARAMETER_REQUIRED]})
+        columns = {f".fields[{inner}]": column for inner, column in given.get("fields", {}).items()}
+        for path, each in {"": given, **columns}.items():
+            if "type" not in each:
+                raise words.invalid({f"properties[{code}]{path}.type": [words.PARAMETER_REQUIRED]})
         if _home(draft.fields, code) is not None:
             raise words.invalid({f"properties[{code}].code": [refusals.CODE_TAKEN]})
     for code, given in properties.items():
@@ -98,8 +114,9 @@ def change_fields(draft: Draft, properties: Mapping[str, Any]) -> None:
     """Change fields of a draft: settings, code, the list of options.
 
     Raises:
-        Refused: there is no such field, or the new code is taken.
+        Refused: there is no such field, the new code is taken, or a setting has the wrong JSON type.
     """
+    _check_types(properties)
     for code, change in properties.items():
         if _home(draft.fields, code) is None:
             raise refusals.no_field_in_form(code)
@@ -125,6 +142,23 @@ def delete_fields(draft: Draft, codes: list[str]) -> None:
         home.pop(code, None)
         draft.moves[_live_code(draft, code)] = None
     draft.revision += bool(codes)
+
+
+def _check_types(properties: Mapping[str, Any]) -> None:
+    """Check the settings that the simulator itself reads.
+
+    Raises:
+        Refused: one has the wrong JSON type.
+    """
+    for given in properties.values():
+        if not isinstance(given, dict) or any(
+            not isinstance(given[name], kinds) for name, kinds in _TYPES.items() if name in given
+        ):
+            raise words.bad_json()
+        _check_types(given.get("fields", {}))
+        options = given.get("options")
+        if isinstance(options, dict) and not all(isinstance(option, dict) for option in options.values()):
+            raise words.bad_json()
 
 
 def _change(draft: Draft, code: str, change: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ import json
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from renkei_kintone.simulator.cursors import Cursor
     from renkei_kintone.simulator.deploying import Draft
 
+JAPAN = timezone(timedelta(hours=9))
+"""The acting user's time zone, which `TODAY()` and the defaults "today" and "now" go by."""
 PERMISSIONS = ("view", "add", "edit", "delete", "manage")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from renkei_kintone.simulator import words
 from renkei_kintone.simulator.access import Access
-from renkei_kintone.simulator.domain import Kintone
+from renkei_kintone.simulator.domain import JAPAN, Kintone
 from renkei_kintone.simulator.form import ENTITY_TYPES, Record, unique_keys, unset
 from renkei_kintone.simulator.lookups import Fields, filled
 from renkei_kintone.simulator.shapes import IGNORED, MANAGED, PROCESS
@@ -136,8 +136,8 @@ class Drafting:
         """Only for a field that the request does not name at all."""
         native = item["type"]
         if item.get("defaultNowValue"):
-            instant = self._kintone.instant()
-            return {"DATE": instant[:10], "TIME": instant[11:16], "DATETIME": instant}[native]
+            local = self._kintone.now().astimezone(JAPAN).isoformat()
+            return {"DATE": local[:10], "TIME": local[11:16], "DATETIME": self._kintone.instant()}[native]
         default = item.get("defaultValue")
         return self._people(native, default or ()) if native in ENTITY_TYPES else default
 

@@ -222,6 +222,8 @@ class App:
         native = self.fields[code]["type"]
         if native in _SYSTEM_TYPES or native in _PROCESS_TYPES:
             return self._system_value(native, record)
+        if native == "SUBTABLE" and unset_date == "empty":
+            return [row | {"value": _without_null_dates(row["value"])} for row in record.values.get(code, ())]
         if code in record.values:
             return record.values[code]
         return "" if native in DATE_TYPES and unset_date == "empty" else unset(native)
@@ -245,6 +247,12 @@ class App:
                 return [{"code": code, "name": code} for code in record.assignees]
             case _:
                 return []
+
+
+def _without_null_dates(cells: Mapping[str, Any]) -> dict[str, Any]:
+    """The cells of a row, with "" for dates and times that have no value."""
+    empty = {code: cell | {"value": ""} for code, cell in cells.items() if cell["type"] in DATE_TYPES}
+    return {code: empty[code] if cell["value"] is None and code in empty else cell for code, cell in cells.items()}
 
 
 def unset(native: str) -> Any:

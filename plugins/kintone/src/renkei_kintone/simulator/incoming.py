@@ -40,6 +40,8 @@ async def taken_apart(kintone: Kintone, request: Request) -> Call | None:
     try:
         if body is None:
             upload = await _upload(request)
+            if found["api"] != "file":
+                raise words.illegal_request()
         else:
             parameters = _parameters(kintone, request, body)
     except words.Refused as refused:
@@ -65,9 +67,13 @@ def method_of(request: Request) -> str:
 
 async def _body(request: Request) -> bytes | None:
     """The body; None for a multipart one, which is read part by part."""
-    if request.headers.get("content-type", "").startswith("multipart/"):
+    if _content_type(request).startswith("multipart/"):
         return None
     return await request.body()
+
+
+def _content_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def _upload(request: Request) -> StoredFile | None:
@@ -90,9 +96,11 @@ async def _upload(request: Request) -> StoredFile | None:
 def _parameters(kintone: Kintone, request: Request, body: bytes) -> Mapping[str, Any]:
     if 0 < kintone.unsure.largest_body < len(body):
         raise words.illegal_request()
+    is_json = _content_type(request) == "application/json"
+    if body and not is_json:
+        raise words.illegal_request()  # kintone's documentation: it is then not read as JSON; the code is a guess
     if body:
         return _of_json(body)
-    is_json = request.headers.get("content-type", "").startswith("application/json")
     if request.method == "GET" and is_json and kintone.unsure.json_get_without_body == "refused":
         raise words.illegal_request()
     if request.method in ("GET", "DELETE"):
@@ -122,7 +130,7 @@ def _of_json(body: bytes) -> Mapping[str, Any]:
     if not body.strip():
         raise words.illegal_request()
     try:
-        data = json.loads(body, parse_constant=_no_constant)
+        data = json.loads(body.decode("utf-8-sig"), parse_constant=_no_constant)
         if _HALF_PAIR.search(body):
             json.dumps(data, ensure_ascii=False).encode()  # half of a surrogate pair is no text
     except (ValueError, RecursionError):

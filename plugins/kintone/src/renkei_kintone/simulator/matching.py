@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 
 from renkei_kintone.simulator import refusals, words
+from renkei_kintone.simulator.domain import JAPAN
 from renkei_kintone.simulator.form import App, Record
 from renkei_kintone.simulator.query import Comparison, Condition, Function, Joined, Operand, Query
-
-JAPAN = timezone(timedelta(hours=9))
-"""The acting user's time zone, which `TODAY()` goes by."""
 
 _EQUAL = ("=", "!=")
 _ORDERED = ("=", "!=", ">", "<", ">=", "<=")
@@ -114,7 +112,7 @@ class Search:
             raise refusals.equals_in_table(asked.code)
         allowed = OPERATORS.get(native, ())
         if asked.operator not in allowed and not (in_table and asked.operator in _LISTED and _EQUAL[0] in allowed):
-            raise refusals.operator_not_for(native, asked.operator)
+            raise refusals.operator_not_for(asked.code, native, asked.operator)
         one = self._one(native, asked)
         negative = asked.operator in ("!=", "not in", "not like", "is not")
         # A table's row that fits is enough; none may, where the operator says "not".
@@ -181,7 +179,7 @@ class Search:
     def _sort_key(self, code: str) -> Callable[[Record], Any]:
         native, read = self._field(code)
         if code not in self.app.fields and code != "$id":
-            raise refusals.operator_not_for(native, "order by")
+            raise refusals.operator_not_for(code, native, "order by")
 
         def key(record: Record) -> Any:
             (value,) = read(record)

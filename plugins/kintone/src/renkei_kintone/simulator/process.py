@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from renkei_kintone.simulator import words
+from renkei_kintone.simulator import refusals, words
 from renkei_kintone.simulator.access import Access
 from renkei_kintone.simulator.domain import Kintone
 from renkei_kintone.simulator.form import App, Record
@@ -56,7 +56,7 @@ def _move(kintone: Kintone, app: App, parameters: Mapping[str, Any], parameter: 
     status = record.status or process["states"][0]
     action = next((each for each in process["actions"] if each["name"] == name and each["from"] == status), None)
     if action is None:
-        raise words.process_error("GAIA_IL03")
+        raise refusals.no_such_action()
     assignee = parameters.get("assignee")
     return record, {"status": action["to"], "assignees": (_user(kintone, assignee),) if assignee else ()}
 
@@ -64,7 +64,7 @@ def _move(kintone: Kintone, app: App, parameters: Mapping[str, Any], parameter: 
 def _record(app: App, parameters: Mapping[str, Any], parameter: str) -> Record:
     record = by_id(app, whole_number(parameters.get("id"), f"{parameter}id"))
     if app.process is None:
-        raise words.process_error("GAIA_ST02")
+        raise refusals.no_process()
     check_revision(record.revision, revision_in(parameters, parameter))
     return record
 

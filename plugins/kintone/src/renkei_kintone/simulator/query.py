@@ -10,9 +10,11 @@ from renkei_kintone.simulator import refusals
 
 LIMIT, MOST_READ, FURTHEST = 100, 500, 10_000
 
+_ESCAPED = {"t": "\t", "n": "\n", "r": "\r"}
+"""Escapes beside those of the quotation mark and the backslash: a text holds none of these characters as they are."""
 _TOKEN = re.compile(
     r"""\s*(?:
-    (?P<text>"(?:[^"\\]|\\.)*")
+    (?P<text>"(?:[^"\\\t\r\n]|\\.)*")
     |(?P<sign>!=|>=|<=|=|>|<|\(|\)|,)
     |(?P<number>[+-]?[0-9]+(?:\.[0-9]+)?(?=[\s(),]|$))
     |(?P<word>[^\s"=!<>(),]+)
@@ -159,7 +161,7 @@ class _Reader:
     def _operand(self) -> Operand:
         kind, text = self._next()
         if kind == "text":
-            return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
+            return re.sub(r"\\(.)", lambda found: _ESCAPED.get(found[1], found[1]), text[1:-1], flags=re.DOTALL)
         if kind == "number":
             return text
         if kind != "word" or not text.isidentifier():

@@ -33,7 +33,7 @@ def records(kintone: Kintone, access: Access, parameters: Mapping[str, Any]) -> 
     """
     asked = query.read(text_of(parameters, "query"))
     fields = fields_of(parameters)
-    counts = _boolean(parameters, "totalCount")
+    counts = boolean_of(parameters, "totalCount")
     found = search(kintone, access, asked)
     first = asked.offset or 0
     limit = query.LIMIT if asked.limit is None else asked.limit
@@ -81,7 +81,12 @@ def fields_of(parameters: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(value)
 
 
-def _boolean(parameters: Mapping[str, Any], name: str) -> bool:
+def boolean_of(parameters: Mapping[str, Any], name: str) -> bool:
+    """A boolean among the parameters, or a text that is one; False where it is missing.
+
+    Raises:
+        Refused: it is another kind of value.
+    """
     value = parameters.get(name)
     if value is None or isinstance(value, bool):
         return bool(value)

@@ -1,4 +1,4 @@
-"""kintone's refusals of reads and of changes to an app, beside those of writes in `words`.
+"""kintone's refusals of reads, of changes to an app and of actions of a process, beside those of writes in `words`.
 
 Where a source names the code and not the text, the text is ours.
 """
@@ -21,24 +21,26 @@ def bad_query() -> Refused:
 
 def limit_above(most: int) -> Refused:
     """`GAIA_QU01`."""
-    return Refused(400, "GAIA_QU01", Words(f"limit must be {most} or less.", f"limitは{most}以下で指定してください。"))
+    return Refused(
+        400, "GAIA_QU01", Words(f"limit must be {most} or less.", f"limit には {most} 以下の値を指定してください。")
+    )
 
 
 def offset_above(most: int) -> Refused:
     """`GAIA_QU02`."""
     return Refused(
-        400, "GAIA_QU02", Words(f"offset must be {most} or less.", f"offsetは{most}以下で指定してください。")
+        400, "GAIA_QU02", Words(f"offset must be {most} or less.", f"offset には {most:,} 以下の値を指定してください。")
     )
 
 
-def operator_not_for(native: str, operator: str) -> Refused:
-    """`GAIA_IQ03`: the operator is not one of the field's type."""
+def operator_not_for(code: str, native: str, operator: str) -> Refused:
+    """`GAIA_IQ03`: the operator is not one of the field's type; of its wording the Japanese one is known."""
     return Refused(
         400,
         "GAIA_IQ03",
         Words(
             f"The operator {operator} cannot be used for a field whose type is {native}.",
-            f"フィールドタイプが{native}のフィールドには演算子{operator}を使用できません。",
+            f"{code}フィールドのフィールドタイプには演算子{operator}を使用できません。",
         ),
     )
 
@@ -97,5 +99,30 @@ def no_field_in_form(code: str) -> Refused:
         "GAIA_FC01",
         Words(
             f"The specified field (code: {code}) not found.", f"指定したフィールド（code: {code}）が見つかりません。"
+        ),
+    )
+
+
+def no_process() -> Refused:
+    """`GAIA_ST02`: process management is off."""
+    return Refused(
+        400,
+        "GAIA_ST02",
+        Words(
+            "Your request failed. The process management feature has been disabled.",
+            "操作に失敗しました。プロセス管理機能が無効化されています。",
+        ),
+    )
+
+
+def no_such_action() -> Refused:
+    """`GAIA_IL03`: no action of that name leads away from the record's status."""
+    return Refused(
+        400,
+        "GAIA_IL03",
+        Words(
+            "Failed to update the status. The settings or the status itself may have been changed by someone.",
+            "ステータスの変更に失敗しました。ほかのユーザーがステータス、またはステータスの設定を変更した可能性が"
+            "あります。",
         ),
     )

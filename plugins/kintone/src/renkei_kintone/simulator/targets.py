@@ -15,26 +15,35 @@ _LONGEST_KEY = 64
 _KEY_TYPES = frozenset({"SINGLE_LINE_TEXT", "NUMBER"})
 
 
-def whole_number(value: Any, path: str, least: int = 1) -> int:
+def whole_number(value: Any, path: str, least: int = 1, most: int | None = None) -> int:
     """A number, or a text that is one.
 
     Raises:
-        Refused: it is missing, no whole number, or less than *least*, 1 or -1.
+        Refused: it is missing, of another JSON type, no whole number, less than *least* or more than *most*.
     """
     if value is None or value == "":
         raise words.invalid({path: [words.PARAMETER_REQUIRED]})
+    if isinstance(value, (list, dict)):
+        raise words.bad_json()
     text = str(value)
     digits = text.removeprefix("-")
     if isinstance(value, bool) or not (digits.isascii() and digits.isdigit() and len(digits) < 20):
         raise words.invalid({path: [words.NOT_AN_INTEGER]})
     if int(text) < least:
-        raise words.invalid({path: [words.BELOW_ONE if least == 1 else words.BELOW_MINUS_ONE]})
+        raise words.invalid({path: [words.at_least(least)]})
+    if most is not None and int(text) > most:
+        raise words.invalid({path: [words.at_most(most)]})
     return int(text)
+
+
+def expected_revision(value: Any, path: str) -> int:
+    """The revision that a change expects, -1 for any."""
+    return -1 if value is None else whole_number(value, path, least=-1)
 
 
 def revision_in(item: Mapping[str, Any], path: str) -> int:
     """The revision that an update expects, -1 for any."""
-    return -1 if item.get("revision") is None else whole_number(item["revision"], f"{path}revision", least=-1)
+    return expected_revision(item.get("revision"), f"{path}revision")
 
 
 def check_revision(current: str, expected: int) -> None:

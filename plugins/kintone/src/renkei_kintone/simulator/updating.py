@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal
 
 from renkei_kintone.simulator import words
@@ -19,6 +20,7 @@ MOST = 100
 
 def update_record(kintone: Kintone, access: Access, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """`PUT record.json`."""
+    _check_parameters({"": parameters})
     updating = _Updating(kintone, access, upsert=False)
     updating.read(parameters, "", "record")
     return {"revision": updating.answers()[0]["revision"]}
@@ -26,21 +28,50 @@ def update_record(kintone: Kintone, access: Access, parameters: Mapping[str, Any
 
 def update_records(kintone: Kintone, access: Access, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """`PUT records.json`; with `upsert` it needs the permission to add, too."""
-    records, upsert = parameters.get("records"), parameters.get("upsert", False)
+    records, upsert = parameters.get("records"), parameters.get("upsert")
     if records is None:
         raise words.invalid({"records": [words.PARAMETER_REQUIRED]})
     if not isinstance(records, list):
         raise words.bad_json()
-    if not isinstance(upsert, bool):
+    if not isinstance(upsert, bool | None):
         raise words.invalid({"upsert": [words.NOT_A_BOOLEAN]})
     if upsert and "add" not in access.permissions:
         raise words.not_permitted()
     if len(records) > MOST:
         raise words.invalid({"records": [words.TOO_MANY_UPDATES]})
-    updating = _Updating(kintone, access, upsert=upsert)
+    _check_parameters({f"records[{at}].": item for at, item in enumerate(records)})
+    updating = _Updating(kintone, access, upsert=bool(upsert))
     for at, item in enumerate(records):
         updating.read(item, f"records[{at}].", f"records[{at}]")
     return {"records": updating.answers()}
+
+
+def _check_parameters(items: Mapping[str, Any]) -> None:
+    """The parameters of all items, by the beginning of their paths: one answer lists everything that is wrong.
+
+    Raises:
+        Refused: an id is missing or none, or a revision is none.
+    """
+    errors: words.Errors = {}
+    for path, item in items.items():
+        if not isinstance(item, dict):
+            raise words.bad_json()
+        errors |= _errors_of(partial(revision_in, item, path))
+        if item.get("updateKey") is None:
+            errors |= _errors_of(partial(whole_number, item.get("id"), f"{path}id"))
+    if errors:
+        raise words.invalid(errors)
+
+
+def _errors_of(read: Callable[[], Any]) -> Mapping[str, list[words.Words]]:
+    """The places that a `CB_VA01` names, none where nothing is wrong."""
+    try:
+        read()
+    except words.Refused as refused:
+        if not refused.errors:
+            raise
+        return refused.errors
+    return {}
 
 
 class _Updating:

@@ -153,7 +153,8 @@ def _options(item: Item, raw: Any, rules: Rules) -> tuple[list[str], list[Fault]
         if name not in item["options"]
     ]
     ordered = item["options"] if rules.unsure.choices_in_form_order else dict.fromkeys(chosen)
-    return [name for name in ordered if name in chosen], faults
+    # A choice that is no option counts as none: a required field is then called empty as well.
+    return [name for name in ordered if name in chosen and name in item["options"]], faults
 
 
 def _entities(item: Item, raw: Any, rules: Rules) -> tuple[list[dict[str, str]], list[Fault]]:

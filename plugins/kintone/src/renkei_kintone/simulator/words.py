@@ -294,7 +294,7 @@ def no_such_field(code: str) -> Refused:
     return Refused(
         400,
         "GAIA_IQ11",
-        Words(f"Specified field ({code}) not found.", f"指定したフィールド（{code}）が見つかりません。"),
+        Words(f"Specified field ({code}) not found.", f"指定されたフィールド（{code}）が見つかりません。"),
     )
 
 
@@ -329,16 +329,10 @@ def repeated_row() -> Refused:
     return Refused(520, "GAIA_SI01", Words("The table row ID is duplicated.", "テーブルの行のIDが重複しています。"))
 
 
-def process_error(code: str) -> Refused:
-    """`GAIA_ST02` (process management is off) and `GAIA_IL03` (no such action here); the wording is not known."""
-    return Refused(400, code, Words("The action cannot be executed.", "アクションを実行できません。"))
-
-
 PARAMETER_REQUIRED = Words("Required field.", "必須です。")
 REQUIRED = Words("Required.", "必須です。")
 TAKEN = Words("This value already exists in another record.", "値がほかのレコードと重複しています。")
 NOT_A_BOOLEAN = Words("must be boolean.", "真偽値でなければなりません。")
-BELOW_MINUS_ONE = Words("must be greater than or equal to -1", "最小でも-1以上です。")
 TOO_MANY_UPDATES = Words(
     "A maximum of 100 records can be updated at one time.", "一度に100件までのレコードを更新できます。"
 )
@@ -348,7 +342,6 @@ ONE_TO_HUNDRED_DELETES = Words(
 # No source has this wording.
 NOT_A_PAST_TIME = Words("The date and time is not allowed.", "指定できない日時です。")
 NOT_AN_INTEGER = Words("Enter an integer value.", "整数で入力してください。")
-BELOW_ONE = Words("must be greater than or equal to 1", "最小でも1以上です。")
 TOO_MANY_RECORDS = Words(
     "A maximum of 100 records can be added at one time.", "一度に100件までのレコードを追加できます。"
 )
@@ -361,6 +354,16 @@ TOO_MANY_DIGITS = Words("The number of digits exceeds the maximum allowed.", "�
 # The English wording is not documented.
 NOT_A_DATE = Words("The date must be in ISO 8601 format.", "日時はISO8601形式の必要があります。")
 BAD_LINK = Words("The URL format is invalid.", "URLの形式が正しくありません。")
+
+
+def at_least(limit: int) -> Words:
+    """A parameter below its least value."""
+    return Words(f"must be greater than or equal to {limit}", f"最小でも{limit}以上です。")
+
+
+def at_most(limit: int) -> Words:
+    """A parameter above its greatest value; no source has this wording."""
+    return Words(f"must be less than or equal to {limit}", f"最大でも{limit}以下です。")
 
 
 def too_long(limit: int) -> Words:
