@@ -13,7 +13,9 @@ HEAD = """\
 
 <!-- Made by answers.py from the plugin's tables; edit those, then run it. -->
 
-By kintone's code; in lower case, our own words for what has none. The code decides, never the HTTP status. *Then* says
+By kintone's code; in lower case, our own words for what has none. The code decides, not the HTTP status: the same
+conditions come with 400, 403 and 520. Only a failure without kintone's code and id, or with a gateway's status such as
+502 and 504, is nobody's word: what was being written is then in doubt. *Then* says
 what renkei does: **blocked** until somebody puts it right and tests the connection, **waits** and tries again by
 itself, or **record**: one record is rejected, and the others go on. The page is where it is put right in kintone, here
 for app 12 of `example.cybozu.com`; there is none where it is put right elsewhere.

@@ -50,6 +50,16 @@ def test_a_good_token_is_proved_with_two_requests_that_write_nothing(world: Any)
     assert world.kintone.values() == []
 
 
+@pytest.mark.parametrize("body", ["{}", '{"status": "ok"}', '{"name": null}'])
+def test_json_of_somebody_else_proves_no_token(world: Any, body: str) -> None:
+    world.kintone.order("answer", status=200, body=body, content_type="application/json", path="/app.json")
+
+    with pytest.raises(spec.Unavailable) as caught:
+        world.authenticate()
+
+    assert caught.value.code == "unexpected_answer"
+
+
 def test_a_token_that_may_view_is_proved_with_one_more_request_for_one_id(world: Any) -> None:
     allow(world, "add", "view")
     world.typed["may_view"] = True

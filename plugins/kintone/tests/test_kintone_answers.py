@@ -181,6 +181,12 @@ ROWS = {
     "IP restriction, as a page with 200": Row(
         "not_json", *PAGE, PORTAL, kintone=answered(status=200, body="<html>認証が必要です</html>")
     ),
+    "a redirect to a log-in page": Row(
+        "redirected",
+        ("別のアドレス", "IPアドレス制限", "サブドメインが変わった場合"),
+        ("another one", "IP address restriction", "subdomain was changed"),
+        kintone=answered(status=302),
+    ),
     "Basic authentication that was not entered": Row(
         "basic_wanted", *LOGIN, kintone=lambda kintone: setattr(kintone, "basic", "user:canary")
     ),

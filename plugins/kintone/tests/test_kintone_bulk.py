@@ -159,13 +159,43 @@ def test_a_refusal_without_a_part_that_can_be_read_is_tried_again(world: Any, re
     assert (type(report.stopped_by), report.stopped_by.code) == (spec.Unavailable, "unexpected_answer")
 
 
-def test_core_holds_a_refused_bulk_request_for_not_applied_whatever_its_status() -> None:
+def test_core_holds_a_refused_bulk_request_for_not_applied_with_kintones_statuses() -> None:
     from renkei_kintone.manifest import MANIFEST
 
     body = json.dumps({"results": [{}, error("GAIA_RE18")]}).encode()
 
     assert any(refusal.describes(520, body) for refusal in MANIFEST.refusals)
     assert not any(refusal.describes(504, b"<html>Gateway Timeout</html>") for refusal in MANIFEST.refusals)
+
+
+def test_words_that_kintone_cut_in_the_midst_of_an_emoji_are_read(world: Any) -> None:
+    body = json.dumps({"results": [{}, error("CB_VA01", **{"records[3].件名.value": "\ud83d…"})]})
+    world.kintone.order("answer", status=400, body=body, content_type="application/json", path="/bulkRequest.json")
+
+    report = world.push(*(world.record(f"k{at}") for at in range(150)))
+
+    assert [at for at, word in enumerate(verdicts(report)) if word != "not_stored"] == [103]
+    assert (report.verdicts[103].verdict, report.verdicts[103].field) == ("rejected", "件名")
+
+
+@pytest.mark.parametrize("status", [502, 504])
+def test_a_gateway_that_answers_in_kintones_place_leaves_all_in_doubt(world: Any, status: int) -> None:
+    from renkei_kintone.manifest import MANIFEST
+
+    body = {"results": [error("GAIA_RE18"), {}]}
+    answered(world, status, body)
+
+    report = world.push(*(world.record(f"k{at}") for at in range(150)))
+
+    assert verdicts(report) == ["unknown"] * 150
+    assert isinstance(report.stopped_by, spec.OutcomeUnknown)
+    assert not any(refusal.describes(status, json.dumps(body).encode()) for refusal in MANIFEST.refusals)
+
+
+def test_a_part_of_a_strangers_object_leaves_all_in_doubt(world: Any) -> None:
+    answered(world, 500, {"results": [{}, {"code": "INTERNAL", "message": "…"}]})
+
+    assert verdicts(world.push(*(world.record(f"k{at}") for at in range(150)))) == ["unknown"] * 150
 
 
 def ids(start: int, count: int) -> dict[str, list[str]]:

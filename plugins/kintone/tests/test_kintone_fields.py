@@ -258,3 +258,27 @@ def test_a_target_that_is_no_app_id_is_not_asked_for(world: Any, target: str) ->
     with pytest.raises(spec.TargetNotFound):
         world.discover(target)
     assert world.seen == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"lookup": "顧客"},
+        {"lookup": [1]},
+        {"lookup": True},
+        {"lookup": {"relatedApp": "5", "fieldMappings": 5}},
+        {"lookup": {"relatedApp": ["5"], "fieldMappings": "ab", "relatedKeyField": None}},
+    ],
+)
+def test_a_lookup_in_a_form_that_nobody_knows_is_a_lookup_all_the_same(settings: dict[str, Any]) -> None:
+    schema = schema_of("1", {"項目": {"type": "SINGLE_LINE_TEXT", "label": "ラベル"} | settings})
+
+    (found,) = schema.fields
+    assert found.references is not None
+    assert found.references.target is None
+    assert bool(schema.warnings) is not found.references.visible
+
+
+@pytest.mark.parametrize("figure", ["9" * 5_000, "-1", "１０", "1e3", "²", None, [], True])
+def test_a_limit_that_is_no_figure_limits_nothing(figure: Any) -> None:
+    assert field({"type": "SINGLE_LINE_TEXT", "maxLength": figure}).max_length is None

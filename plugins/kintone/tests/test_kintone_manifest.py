@@ -49,13 +49,15 @@ def test_the_limits_are_those_of_a_bulk_request() -> None:
     assert limits.daily.soft
 
 
-def test_an_answer_with_a_code_of_kintones_is_a_refusal_whatever_its_status() -> None:
+def test_an_error_object_of_kintones_own_is_a_refusal_and_a_strangers_is_none() -> None:
     def refused(status: int, body: bytes) -> bool:
         return any(refusal.describes(status, body) for refusal in backend.crm_describe().refusals)
 
     assert refused(520, b'{"code":"GAIA_RE18","id":"x","message":"y"}')
     assert refused(520, b'{"results":[{},{"code":"GAIA_RE18","id":"x","message":"y"}]}')
     assert not refused(503, b"Service Unavailable")
+    assert not refused(500, b'{"code":500,"message":"Internal Server Error"}')
+    assert not refused(504, b'{"code":"GAIA_RE18","id":"x","message":"y"}')
     assert not refused(200, b'{"ids":["1"],"revisions":["1"]}')
     assert not refused(200, b'{"results":[{"ids":["1"],"revisions":["1"]}]}')
 

@@ -136,6 +136,18 @@ def test_a_key_that_breaks_another_rule_is_not_a_duplicate(world: Any) -> None:
     assert (verdict.verdict, verdict.field) == ("rejected", "キー")
 
 
+@pytest.mark.parametrize("path", ["キー.value.value", "キー.補足.value", "キー", "キー.values.value"])
+def test_a_path_that_may_be_of_a_longer_code_than_the_keys_is_no_duplicate(world: Any, path: str) -> None:
+    """Of a field that was added to the form since it was read, say."""
+    errors = {f"records[0].{path}": {"messages": ["値がほかのレコードと重複しています。"]}}
+    body = json.dumps({"code": "CB_VA01", "id": "x", "message": "y", "errors": errors})
+    world.kintone.order("answer", status=400, body=body, content_type="application/json", path="/records.json")
+
+    (verdict,) = world.push(world.record("k1")).verdicts
+
+    assert (verdict.verdict, verdict.code) == ("rejected", "CB_VA01")
+
+
 @pytest.mark.parametrize("key_field", [None, "件名"])
 def test_an_error_on_another_field_than_the_key_is_never_a_duplicate(world: Any, key_field: str | None) -> None:
     world.push(world.record("k1"))
@@ -246,6 +258,34 @@ def test_an_answer_that_kintone_does_not_vouch_for_leaves_the_outcome_unknown(wo
     assert isinstance(report.stopped_by, spec.OutcomeUnknown)
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (500, {"code": 500, "message": "Internal Server Error"}),
+        (503, {"code": "ServiceUnavailable", "id": "x"}),
+        (520, {"code": "GAIA_RE18"}),
+        (502, {"code": "GAIA_RE18", "id": "x", "message": "y"}),
+        (504, {"code": "GAIA_RE18", "id": "x", "message": "y"}),
+    ],
+)
+def test_a_failure_that_a_stranger_words_in_json_leaves_the_outcome_unknown(
+    world: Any, status: int, body: dict[str, Any]
+) -> None:
+    world.kintone.order(
+        "answer",
+        status=status,
+        body=json.dumps(body),
+        content_type="application/json",
+        path="/records.json",
+        applied=True,
+    )
+
+    report = world.push(world.record("k1"))
+
+    assert verdicts(report) == ["unknown"]
+    assert isinstance(report.stopped_by, spec.OutcomeUnknown)
+
+
 @pytest.mark.parametrize(("kind", "stored"), [("cut", 0), ("applied_then_cut", 1)])
 def test_a_lost_answer_leaves_the_outcome_unknown(world: Any, kind: str, stored: int) -> None:
     world.kintone.order(kind, path="/records.json")
@@ -336,10 +376,24 @@ def test_a_request_is_not_begun_without_the_time_for_its_answer(world: Any) -> N
 def test_a_record_too_large_to_send_is_rejected_alone(world: Any) -> None:
     world.typed["request_megabytes"] = 1
 
-    report = world.push(world.record("k1", 本文="あ" * 200_000), world.record("k2"))
+    report = world.push(world.record("k1", 本文="あ" * 350_000), world.record("k2"))
 
     assert {item.key: item.verdict for item in report.verdicts} == {"k1": "rejected", "k2": "created"}
     assert report.verdicts[0].code == "too_large"
+
+
+def test_a_record_that_just_fits_into_a_request_goes_in_one_of_its_own(world: Any) -> None:
+    world.typed["request_megabytes"] = 1
+    world.push(world.record("k1", 本文="a"))
+    room = 1024 * 1024 - len(world.seen[0].content) + 1
+    world.seen.clear()
+
+    fitting = world.record("k2", 本文="a" * room)
+    larger = world.record("k3", 本文="a" * (room + 1))
+    report = world.push(fitting, larger, world.record("k4"))
+
+    assert verdicts(report) == ["created", "rejected", "created"]
+    assert [len(request.content) == 1024 * 1024 for request in world.seen] == [True, False]
 
 
 def test_what_kintone_says_of_its_load_is_passed_on(world: Any) -> None:
@@ -418,6 +472,8 @@ def test_a_record_that_is_no_json_is_rejected_alone(world: Any) -> None:
     [
         ("records[1].件名.value", (1, "件名", True)),
         ("records[1].件名.補足.value", (1, "件名.補足", True)),
+        ("records[1].区分.value", (1, "区分", True)),
+        ("records[1].区分.value.value", (1, "区分.value", True)),
         ("records[1][金額].value", (1, "金額", False)),
         ("records[1].ラベル.values[0].value", (1, "ラベル", True)),
         ("records[1].経過.value[0].value.内容.value", (1, "経過", True)),
@@ -429,7 +485,7 @@ def test_a_record_that_is_no_json_is_rejected_alone(world: Any) -> None:
     ],
 )
 def test_a_path_is_read_by_the_longest_known_field_code(path: str, found: Any) -> None:
-    codes = {"件名", "件名.補足", "金額", "ラベル", "経過"}
+    codes = {"件名", "件名.補足", "金額", "ラベル", "経過", "区分", "区分.value"}
 
     read = complaints_by_record({path: ("x",)}, codes, 2)
 

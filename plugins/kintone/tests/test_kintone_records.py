@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from renkei import spec
-from renkei_kintone.fields import schema_of
+from renkei_kintone.fields import Precision, schema_of
 from renkei_kintone.records import map_record
 
 FILE = spec.FileRef(id="f1", name="見積書.pdf", size=1024**3)
@@ -163,6 +163,19 @@ def test_what_is_no_exact_number_is_a_problem_even_if_core_lets_it_through(value
     result = map_record(request.model_copy(update={"values": {"number": value}}))
 
     assert [item.field for item in result.problems] == ["number"]
+
+
+@pytest.mark.parametrize(
+    ("number", "sent"), [(Decimal("-0.00"), "0"), (Decimal("0E+9"), "0"), (Decimal("-0.5"), "-0.5"), (Decimal(1), None)]
+)
+def test_an_app_that_keeps_decimals_alone_takes_what_has_no_digit_before_the_point(
+    number: Decimal, sent: str | None
+) -> None:
+    schema = schema_of("1", {"number": {"type": "NUMBER"}}, Precision(digits=4, decimals=4))
+
+    result = mapped(schema, number=number)
+
+    assert (result.record and result.record.fields["number"]) == (sent and {"value": sent})
 
 
 def test_an_emoji_counts_two_characters() -> None:

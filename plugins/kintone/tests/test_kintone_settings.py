@@ -157,6 +157,7 @@ def test_white_space_around_a_token_is_removed() -> None:
     [
         ("", "required"),
         (" \n", "required"),
+        (" , ", "required"),
         ("abc def", "bad_token"),
         ("ａｂｃｄ", "bad_token"),
         ("abc\r\nX: y", "bad_token"),
@@ -288,7 +289,11 @@ def test_half_a_login_names_the_other_half(given: str, missing: str) -> None:
 
 @pytest.mark.parametrize(
     ("login", "code"),
-    [({"basic_user": "ca:nary"}, "bad_login"), ({"basic_user": "cana\nry"}, "bad_login")],
+    [
+        ({"basic_user": "ca:nary"}, "bad_login"),
+        ({"basic_user": "cana\nry"}, "bad_login"),
+        ({"basic_user": "cana\udce9ry"}, "bad_login"),  # a byte of the environment that is no UTF-8
+    ],
 )
 def test_a_login_that_cannot_be_sent_is_refused(login: dict[str, str], code: str) -> None:
     assert problem(**login, basic_password="pass word") == ("basic_user", code)

@@ -233,6 +233,54 @@ def test_a_file_that_no_push_has_the_time_for_is_rejected(world: Any) -> None:
     assert (verdict.verdict, verdict.code) == ("rejected", "file_too_slow")
 
 
+def taking(world: Any, *seconds: float) -> list[float]:
+    """Let each upload take its *seconds*, and each other request one; what is left of the push's minute, as it goes."""
+    left = [60.0]
+    each = iter(seconds)
+
+    class Slow(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            left[0] -= next(each) if request.url.path.endswith("/file.json") else 1
+            if left[0] < 1:
+                raise httpx.ReadTimeout("the time is over")
+            return await httpx.ASGITransport(app=world.kintone.asgi()).handle_async_request(request)
+
+    world.transport = Slow
+    world.remaining = lambda: timedelta(seconds=left[0])
+    return left
+
+
+@pytest.mark.parametrize("seconds", [(20, 20, 21), (20, 20, 18.5), (58.5,)])
+def test_a_record_whose_files_fill_a_push_of_their_own_is_rejected_and_holds_up_nobody(
+    world: Any, seconds: tuple[float, ...]
+) -> None:
+    many = tuple(file(world, f"f{at}") for at in range(len(seconds)))
+    records = [world.record("k1", 添付=many), world.record("k2", 添付=(file(world, "last"),)), world.record("k3")]
+
+    taking(world, *seconds)
+    report = world.push(*records[:2])
+    taking(world, 1)
+    later = world.push(*records[1:])
+
+    assert verdicts(report) == {"k1": "rejected", "k2": "not_stored"}
+    assert (report.verdicts[0].code, report.verdicts[0].field) == ("file_too_slow", "添付")
+    assert report.stopped_by is None
+    assert verdicts(later) == {"k2": "created", "k3": "created"}
+
+
+def test_what_was_uploaded_is_sent_before_a_slow_file_can_take_its_time(world: Any) -> None:
+    """And no record leaves in the last two seconds: its answer would not come in time."""
+    records = [world.record(f"k{at}", 添付=(file(world, f"f{at}"),)) for at in range(2)]
+    left = taking(world, 20, 37.5)
+
+    report = world.push(*records)
+
+    assert left == [1.5]
+    assert verdicts(report) == {"k0": "created", "k1": "not_stored"}
+    assert report.stopped_by is None
+    assert [request.url.path for request in world.seen].count("/k/v1/records.json") == 1
+
+
 def test_a_file_of_many_megabytes_is_never_in_memory_as_a_whole(world: Any) -> None:
     """One chunk is asked for when the one before has left."""
     alive: list[int] = []

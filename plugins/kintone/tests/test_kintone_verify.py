@@ -95,6 +95,13 @@ def test_a_key_field_that_kintone_does_not_know_leaves_everything_open(viewing: 
     assert told(viewing.verify("k1", key_field="消えた項目")) == {"k1": "cannot_tell"}
 
 
+@pytest.mark.parametrize("status", [400, 404, 520])
+def test_a_question_that_kintone_refuses_leaves_everything_open_whatever_the_status(viewing: Any, status: int) -> None:
+    viewing.kintone.order("error", code="GAIA_IQ11", status=status, path="/records.json")
+
+    assert told(viewing.verify("k1")) == {"k1": "cannot_tell"}
+
+
 def test_many_keys_are_asked_for_in_addresses_that_are_short_enough(viewing: Any) -> None:
     keys = [f"rk{number:038d}" for number in range(500)]
     viewing.add(*({"キー": key, "件名": "a"} for key in keys[:100]))
@@ -131,7 +138,17 @@ def test_an_answer_that_lists_less_than_it_found_proves_no_absence(viewing: Any,
 
 
 @pytest.mark.parametrize(
-    "body", ['{"records": {}}', "{}", '{"records": [{}]}', '{"records": [{"$id": {"value": "a"}}]}', "[]"]
+    "body",
+    [
+        '{"records": {}}',
+        "{}",
+        '{"records": [{}]}',
+        '{"records": [{"$id": {"value": "a"}, "キー": {"value": "k1"}}], "totalCount": "1"}',
+        '{"records": [{"$id": {"value": "%s"}, "キー": {"value": "k1"}}], "totalCount": "1"}' % ("9" * 5_000),
+        '{"records": [{"$id": {"value": "1"}}], "totalCount": "1"}',
+        '{"records": [{"$id": {"value": "1"}, "キー": {"value": null}}], "totalCount": "1"}',
+        "[]",
+    ],
 )
 def test_an_answer_in_another_form_is_no_answer(viewing: Any, body: str) -> None:
     viewing.kintone.order("answer", status=200, body=body, content_type="application/json")

@@ -24,6 +24,7 @@ from renkei.spec import (
     PermissionState,
     Target,
     Text,
+    Unavailable,
 )
 from renkei_kintone.manifest import LIMITS
 from renkei_kintone.meanings import ADD_RECORDS, MAY_ADD
@@ -101,9 +102,12 @@ async def prove(ctx: Context[KintoneSettings], request: AuthenticateRequest) -> 
     app = checked_app_id(request.target or ctx.settings.app_id)
     answer = await read(ctx, "app", {"id": app})
     name = answer.get("name")
+    if not isinstance(name, str):
+        # Some JSON with the status of a success, of whoever answers at this address: it proves nothing.
+        raise Unavailable("unexpected_answer", "kintone's app.json holds no name of an app")
     await _add_nothing(ctx, app)
     view = await _view(ctx, app)
-    label = name if isinstance(name, str) and name.strip() else f"app {app}"
+    label = name if name.strip() else f"app {app}"
     return Account(
         id=account_id(ctx.settings),
         label=label,

@@ -7,6 +7,7 @@ object, and `{}` for each of the others.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from renkei.spec import WireRecord
-from renkei_kintone.manifest import CALLS_PER_BULK, RECORDS_PER_CALL
+from renkei_kintone.manifest import CALLS_PER_BULK, OWN_FAILURES, RECORDS_PER_CALL
 from renkei_kintone.settings import KintoneSettings
 from renkei_kintone.wire import api_url, json_in
 
@@ -100,6 +101,8 @@ def refusals_in(response: httpx.Response, calls: int) -> dict[int | None, httpx.
     data = json_in(response)
     if not isinstance(data, dict) or "code" in data or "results" not in data:
         return None
+    if response.status_code >= 500 and response.status_code not in OWN_FAILURES:
+        return None
     parts = _parts(data)
     refused = [(at, part) for at, part in enumerate(parts) if isinstance(part, dict) and "code" in part]
     known = len(parts) == calls
@@ -108,7 +111,8 @@ def refusals_in(response: httpx.Response, calls: int) -> dict[int | None, httpx.
 
 def _alone(response: httpx.Response, part: Any) -> httpx.Response:
     waits = {name: value for name, value in response.headers.items() if name == "retry-after"}
-    return httpx.Response(response.status_code, json=part, headers=waits)
+    # As ASCII: kintone's words may hold half of a surrogate pair, where they cut an emoji.
+    return httpx.Response(response.status_code, content=json.dumps(part).encode(), headers=waits)
 
 
 def _parts(data: Any) -> list[Any]:

@@ -6,6 +6,7 @@ app's settings. Which permission that call needs is documented by kind only (vie
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -83,6 +84,7 @@ _REFUSED_PRECISION = Precision(
     ),
 )
 _DIGITS, _DECIMALS = range(1, 31), range(11)
+_FIGURE = re.compile(r"[0-9]{1,18}")
 
 _MINUTE_NOTE = Text(
     ja="kintoneは日時と時刻を分単位で保存します。秒は切り捨てられます。",
@@ -133,7 +135,7 @@ async def _precision(ctx: Context[KintoneSettings], app: str) -> Precision:
 def schema_of(app: str, properties: Properties, precision: Precision = ASSUMED) -> TargetSchema:
     """The schema that `properties`, as kintone gives them, describe."""
     filled = _filled_by_lookups(properties.values())
-    hidden = [item for item in _with_columns(properties.values()) if "lookup" in item and item["lookup"] is None]
+    hidden = [item for item in _with_columns(properties.values()) if not isinstance(item.get("lookup", {}), dict)]
     return TargetSchema(
         target=app,
         label=f"app {app}",
@@ -165,8 +167,10 @@ def _hidden_lookup(name: str) -> Text:
 def _filled_by_lookups(items: Iterable[Properties]) -> frozenset[str]:
     filled: set[str] = set()
     for item in items:
-        mappings = (item.get("lookup") or {}).get("fieldMappings")
-        filled.update(str(mapping.get("field")) for mapping in mappings or () if isinstance(mapping, dict))
+        lookup = item.get("lookup")
+        mappings = lookup.get("fieldMappings") if isinstance(lookup, dict) else None
+        named = mappings if isinstance(mappings, list) else []
+        filled.update(str(mapping.get("field")) for mapping in named if isinstance(mapping, dict))
     return frozenset(filled)
 
 
@@ -275,7 +279,8 @@ def _reference(item: Properties) -> Reference | None:
     lookup = item["lookup"]
     if not isinstance(lookup, dict):
         return Reference(target=None, visible=False)
-    app = (lookup.get("relatedApp") or {}).get("app")
+    related = lookup.get("relatedApp")
+    app = related.get("app") if isinstance(related, dict) else None
     key = lookup.get("relatedKeyField")
     return Reference(target=str(app) if app else None, field=str(key) if key else None)
 
@@ -290,8 +295,9 @@ def _columns(item: Properties, precision: Precision) -> tuple[Field, ...]:
 
 
 def _integer(text: Any) -> int | None:
-    """Settings come as strings, empty where unset."""
-    return int(text) if isinstance(text, (str, int)) and str(text).isascii() and str(text).isdigit() else None
+    """Settings come as strings, empty where unset. A number longer than any of kintone's limits nothing."""
+    written = str(text) if isinstance(text, (str, int)) else ""
+    return int(written) if _FIGURE.fullmatch(written) else None
 
 
 def _decimal(text: Any) -> Decimal | None:

@@ -209,6 +209,15 @@ _LATER: Mapping[str, Meaning] = {
         en="Something else than kintone's API answered, such as a log-in or proxy page. Check IP address restriction, "
         "client certificates and Basic authentication of the domain.",
     ),
+    # The word of the client, which follows no redirect: its error comes without a link.
+    "redirected": lane(
+        Unavailable,
+        ja="kintoneが別のアドレスへ移動するよう答えました。ログイン画面に移動させられた場合は、IPアドレス制限、クライアント証明書、"
+        "Basic認証の設定を確認してください。サブドメインが変わった場合は、接続の設定を直してください。",
+        en="kintone answered that the address is another one. If it leads to a log-in page, check IP address "
+        "restriction, client certificates and Basic authentication of the domain. If the subdomain was changed, "
+        "correct the connection's settings.",
+    ),
     "unexpected_answer": lane(
         Unavailable,
         ja="kintoneの応答を読み取れませんでした。自動でやり直します。続く場合は、プラグインの新しい版があるか確認してください。",

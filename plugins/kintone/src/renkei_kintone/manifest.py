@@ -33,6 +33,13 @@ MEGABYTE = 1024 * 1024
 REQUEST_BYTES = 4 * MEGABYTE
 """Our own cap: kintone documents none. It bounds what one lost answer costs, and memory. A setting moves it."""
 
+OWN_FAILURES = (500, 503, 520)
+"""Statuses from 500 on with which kintone's API is believed to speak for itself; it was seen with 520.
+
+With others, 502 and 504 above all, a gateway answers for a request that kintone may have applied, whatever object it
+puts into the body.
+"""
+
 LARGEST_FILE = 1024 * MEGABYTE
 """kintone's documentation: one file is at most 1 GB."""
 
@@ -101,9 +108,13 @@ MANIFEST = Manifest(
     atomicity="request",
     # Nothing documented says that two simultaneous writes cannot both pass the duplicate check.
     uniqueness="checked",
-    # What carries kintone's own code was refused by its API, whatever the status (520 among them).
-    # A refused bulk request has one part for each call, with the code in that of the call that failed.
-    refusals=(Refusal(json_key="code"), Refusal(json_key="results")),
+    # kintone's error objects have a code and an id, also those with a status of 500 or more. Many machines give a
+    # code, hardly any an id as well, so the id is what tells kintone's own.
+    # A refused bulk request has one part for each call, with both in that of the call that failed.
+    refusals=(
+        Refusal(json_key="id", statuses=OWN_FAILURES),
+        Refusal(json_key="results", statuses=OWN_FAILURES),
+    ),
     settles_within=SETTLES_WITHIN,
     # 200, and the value is dropped.
     unknown_fields="ignored",

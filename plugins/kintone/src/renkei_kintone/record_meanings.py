@@ -131,10 +131,10 @@ _VALUES: Mapping[str, Meaning] = {
         "map the address of the file instead.",
     ),
     "file_too_slow": data(
-        ja="添付ファイルが大きく、決められた時間内にkintoneへ送りきれませんでした。回線が遅いときは、時間をおいて再送して"
+        ja="添付ファイルが大きいか多いため、決められた時間内にkintoneへ送りきれませんでした。回線が遅いときは、時間をおいて再送して"
         "ください。続く場合は、マッピングから添付ファイルの項目を外してください。",
-        en="An attachment is so large that it did not reach kintone in the time that one push may take. If the network "
-        "was slow, replay later; if it goes on, take the attachments out of the mapping.",
+        en="A record's attachments are so large, or so many, that they did not all reach kintone in the time that one "
+        "push may take. If the network was slow, replay later; if it goes on, take the attachments out of the mapping.",
     ),
 }
 

@@ -125,7 +125,7 @@ def token(text: str) -> str:
         SettingProblem: there is none, or it holds what no token holds.
     """
     found = text.strip().strip("\u200b\ufeff")
-    if not found:
+    if not found.replace(",", ""):
         raise SettingProblem("required", ja="APIトークンを入力してください。", en="Enter the API token.")
     if not all("!" <= character <= "~" for character in found):
         raise _bad_token()
@@ -168,11 +168,12 @@ def login(text: str, *, is_user: bool) -> str:
     Raises:
         SettingProblem: it cannot be sent.
     """
-    if any(unicodedata.category(character) == "Cc" for character in text):
+    # "Cs": half of a surrogate pair, such as a byte that is no UTF-8 becomes in the environment.
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         raise SettingProblem(
             "bad_login",
-            ja="改行などの制御文字が含まれています。入力し直してください。",
-            en="It holds a line break or another control character; enter it again.",
+            ja="改行などの制御文字か、壊れた文字が含まれています。入力し直してください。",
+            en="It holds a line break or another control character, or one that is broken; enter it again.",
         )
     if is_user and ":" in text:
         raise SettingProblem(

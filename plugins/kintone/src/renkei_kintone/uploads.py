@@ -54,10 +54,10 @@ class FileRefused(Exception):
         field: where the file was to go.
     """
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, *, field: str = "") -> None:
         super().__init__(code)
         self.code = code
-        self.field = ""
+        self.field = field
 
 
 def file_fields(schema: TargetSchema) -> list[str]:
@@ -99,19 +99,18 @@ def _redeemed(value: Any, keys: Iterator[str]) -> Any:
     return value
 
 
-async def upload(ctx: Context[KintoneSettings], ref: FileRef, *, enough: timedelta) -> str:
+async def upload(ctx: Context[KintoneSettings], ref: FileRef, *, undisturbed: bool) -> str:
     """Send one file; the key under which a record can take it.
 
     Args:
         ctx: of the push.
         ref: the file.
-        enough: what would not arrive although so much time was left is too large for any push.
+        undisturbed: its record had nearly all of a push's time: what does not arrive then is too large for any push.
 
     Raises:
         FileRefused: the file is why it did not work.
         BackendError: of the lane. No record was stored.
     """
-    began_with = ctx.remaining()
     body = _Multipart(ctx, ref)
     try:
         await body.open()
@@ -124,7 +123,7 @@ async def upload(ctx: Context[KintoneSettings], ref: FileRef, *, enough: timedel
     except BackendError as error:
         if body.trouble:
             raise FileRefused(body.trouble) from None
-        if body.is_moving() and ctx.remaining() < _OUT_OF_TIME and began_with >= enough:
+        if body.is_moving() and ctx.remaining() < _OUT_OF_TIME and undisturbed:
             raise FileRefused("file_too_slow") from None
         if isinstance(error, OutcomeUnknown):
             raise Unavailable("upload_lost", "the answer to an upload was lost; no record was stored") from error

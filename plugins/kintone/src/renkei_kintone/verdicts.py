@@ -41,6 +41,7 @@ from renkei_kintone.wire import (
     Refusal,
     error_by_status,
     error_without_code,
+    is_record_id,
     lane_error,
     record_url,
     refusal_in,
@@ -122,7 +123,7 @@ def _ids(answer: Any, count: int) -> list[str | None]:
     ids = answer.get("ids") if isinstance(answer, dict) else None
     if not isinstance(ids, list) or len(ids) != count:
         return [None] * count
-    return [id if isinstance(id, str) and id.isascii() and id.isdigit() else None for id in ids]
+    return [id if is_record_id(id) else None for id in ids]
 
 
 def _refused_in_bulk(errand: Errand, calls: Calls, refused: Mapping[int | None, httpx.Response]) -> Outcome:
@@ -134,6 +135,8 @@ def _refused_in_bulk(errand: Errand, calls: Calls, refused: Mapping[int | None, 
         judged = (
             not_stored(records) if refusal is None else _refused(errand, records, refusal, placed=None not in refused)
         )
+        if isinstance(judged.stopped_by, OutcomeUnknown):
+            return all_unknown(together(calls), judged.stopped_by)
         if judged.stopped_by is not None:
             return not_stored(together(calls), judged.stopped_by)
         verdicts += judged.verdicts
@@ -241,4 +244,5 @@ def _is_taken(schema: TargetSchema, key_field: str | None, record: WireRecord, c
         return False
     entry = record.fields.get(key_field)
     value = entry.get("value") if isinstance(entry, dict) else None
-    return complaints[0].parsed and len(set(complaints[0].messages)) <= 1 and key_fits(field, value)
+    (only,) = complaints
+    return only.parsed and only.ending == ".value" and len(set(only.messages)) <= 1 and key_fits(field, value)

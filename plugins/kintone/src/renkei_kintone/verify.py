@@ -15,7 +15,7 @@ import httpx
 from renkei.spec import Absent, CannotTell, Context, PermissionDenied, Present, Unavailable, VerifyReport, VerifyRequest
 from renkei_kintone.meanings import MEANINGS
 from renkei_kintone.settings import KintoneSettings
-from renkei_kintone.wire import Answer, Refusal, api_url, checked_app_id, error_for_read, get, record_url
+from renkei_kintone.wire import Answer, Refusal, api_url, checked_app_id, error_for_read, get, is_record_id, record_url
 
 MOST_KEYS: Final = 100
 """Keys in one query. With duplicates among the records, several may answer to one key."""
@@ -108,7 +108,7 @@ def _require_known_refusal(refusal: Refusal) -> None:
     meaning = MEANINGS.get(refusal.code or "")
     about_the_question = meaning is not None and meaning.error in (None, PermissionDenied)
     error = error_for_read(refusal)
-    if not about_the_question or not isinstance(error, PermissionDenied):
+    if not about_the_question or error.code == "bad_app_id":
         raise error
 
 
@@ -122,10 +122,10 @@ def _ids_by_value(data: dict[str, Any], field: str) -> dict[str, list[str]]:
     ids: dict[str, list[str]] = {}
     for record in records if isinstance(records, list) else [None]:
         id, value = _value(record, "$id"), _value(record, field)
-        if not (isinstance(id, str) and id.isascii() and id.isdigit()):
-            raise Unavailable("unexpected_answer", "kintone's records.json holds no list of records with their ids")
-        if isinstance(value, str):
-            ids.setdefault(value, []).append(id)
+        # A record that was found, but cannot be told by its key, may be any of those that were asked for.
+        if not is_record_id(id) or not isinstance(value, str):
+            raise Unavailable("unexpected_answer", "kintone's records.json holds no list of records with ids and keys")
+        ids.setdefault(value, []).append(id)
     return ids
 
 

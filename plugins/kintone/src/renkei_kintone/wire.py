@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 import httpx
 
@@ -25,12 +25,14 @@ from renkei.spec import (
     Unavailable,
     retry_after,
 )
+from renkei_kintone.manifest import OWN_FAILURES
 from renkei_kintone.meanings import MEANINGS, remedy_link
 from renkei_kintone.settings import KintoneSettings
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{2,31}")
 _ANSWER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _COUNT = re.compile(r"[0-9]{1,9}")
+_RECORD_ID = re.compile(r"[0-9]{1,19}")
 
 
 def api_url(settings: KintoneSettings, name: str) -> str:
@@ -48,6 +50,11 @@ def app_url(settings: KintoneSettings, app: str) -> str:
 def record_url(settings: KintoneSettings, app: str, record: str) -> str:
     """Where a person opens the record."""
     return f"{app_url(settings, app)}show#record={record}"
+
+
+def is_record_id(value: Any) -> TypeGuard[str]:
+    """Whether *value* is a record's id as kintone's answers hold it: digits, as text."""
+    return isinstance(value, str) and _RECORD_ID.fullmatch(value) is not None
 
 
 def tokens_of(settings: KintoneSettings) -> tuple[str, ...]:
@@ -117,7 +124,7 @@ def refusal_in(response: httpx.Response, clock: Clock, settings: KintoneSettings
         return None
     wait = retry_after(response, clock)
     data = json_in(response)
-    if not isinstance(data, dict) or not isinstance(data.get("code"), str):
+    if not is_kintones_own(response.status_code, data):
         asks = response.headers.get("WWW-Authenticate", "").strip().lower().startswith("basic")
         return Refusal(status=response.status_code, retry_after=wait, asks_for_login=asks, settings=settings)
     # A code of another shape than kintone's is kintone's refusal all the same, but not safe to repeat.
@@ -131,6 +138,18 @@ def refusal_in(response: httpx.Response, clock: Clock, settings: KintoneSettings
         retry_after=wait,
         settings=settings,
     )
+
+
+def is_kintones_own(status: int, data: Any) -> bool:
+    """Whether *data* is an error object of kintone's API, so that nothing was applied.
+
+    Below 500 nothing was applied whoever says so, and any code will do. From 500 on another machine may speak of a
+    request that kintone has stored: code and id have to be there, and to have kintone's form.
+    """
+    if not isinstance(data, dict) or not isinstance(data.get("code"), str):
+        return False
+    own = _CODE.fullmatch(data["code"]) is not None and isinstance(data.get("id"), str)
+    return status < 500 or (own and status in OWN_FAILURES)
 
 
 async def read(ctx: Context[KintoneSettings], name: str, parameters: Mapping[str, str]) -> dict[str, Any]:

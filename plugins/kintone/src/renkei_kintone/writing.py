@@ -189,8 +189,8 @@ def _number(field: Field, value: Any) -> str:
 
 def _plain(field: Field, number: Decimal) -> str:
     """All digits, no exponent. Worked out from the digits: no context of `decimal` may round here."""
-    whole = None if field.digits is None else field.digits - (field.decimals or 0)
-    if whole is not None and number.adjusted() >= whole:
+    whole = None if field.digits is None else max(field.digits - (field.decimals or 0), 0)
+    if whole is not None and number and number.adjusted() >= whole:
         raise Unfit(
             "too_many_digits",
             ja=f"整数部の桁数が多すぎます。{whole}桁までです。値か、kintoneのアプリの設定を直してください。",
