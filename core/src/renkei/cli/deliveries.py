@@ -40,6 +40,7 @@ _EVENTS = {
     "doubtful": "要確認",
     "unknown": "応答なし",
     "held": "結果待ち",
+    "put_off": "後回し",
     "lane_waiting": "連携待機",
     "lane_blocked": "連携停止",
 }

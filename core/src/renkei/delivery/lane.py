@@ -268,14 +268,20 @@ class Lane:
     def failed(self, error: BackendError) -> NoReturn:
         """What the class of *error* says: wait, block, or go on at once with newer credentials."""
         now = self.clock.now()
-        since = self.failing_since or now
         if isinstance(error, AuthenticationFailed) and self.failures < RENEWALS and self._came_right():
-            self.change(failures=self.failures + 1, failing_since=since)
+            self.change(failures=self.failures + 1, failing_since=self.failing_since or now)
             raise LaneStopped
-        self.stop(
-            lane_changes.after(
-                error, self.backend.manifest, self.policy, failures=self.failures, failing_since=since, now=now
-            )
+        self.stop(self.change_after(error, now))
+
+    def change_after(self, error: BackendError, now: datetime) -> LaneChange:
+        """What the class of *error* makes of the lane."""
+        return lane_changes.after(
+            error,
+            self.backend.manifest,
+            self.policy,
+            failures=self.failures,
+            failing_since=self.failing_since or now,
+            now=now,
         )
 
     def _came_right(self) -> bool:

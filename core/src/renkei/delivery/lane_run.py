@@ -21,6 +21,7 @@ from renkei.delivery import lane_changes, proving
 from renkei.delivery.batches import Batch, Batches, marked
 from renkei.delivery.lane import Lane, LaneStopped, LeaseLost, Lingers, Surroundings
 from renkei.delivery.lookout import Lookout
+from renkei.delivery.putting_off import PutOff, put_off
 from renkei.delivery.reasons import explain
 from renkei.delivery.settling import Failure, doubtful, held, is_in_question, resends, settle
 from renkei.delivery.suspects import Suspects
@@ -198,9 +199,13 @@ class LaneRun:
         self.lane.pacing.hear(outcome.load, now)
         room = self.lane.pacing.make_room(now)
         ordinary = room is None and not suspects and self._goes_on(batch, outcome)
-        following = self._settle(batch, outcome, ahead if ordinary else None)
+        aside = put_off(self.lane, batch, outcome, now)
+        following = self._settle(batch, outcome, ahead if ordinary else None, aside)
         self._prove(batch, outcome)
-        self._face(outcome)
+        if aside is None:
+            self._face(outcome)
+        elif aside.change is not None:
+            self.lane.stop(aside.change)
         self._batches.small = False
         if suspects and len(batch.rows) > 1:
             self._suspects.isolate([row.id for row in suspects], batch.pushed([row.id for row in batch.rows]))
@@ -273,16 +278,22 @@ class LaneRun:
         )
         return lane.backend.push(call, request)
 
-    def _settle(self, batch: Batch, outcome: PushOutcome, ahead: Batch | None) -> Batch | None:
+    def _settle(
+        self, batch: Batch, outcome: PushOutcome, ahead: Batch | None, aside: PutOff | None = None
+    ) -> Batch | None:
         lane = self.lane
         now = lane.clock.now()
         alone = len(batch.rows) == 1
         settled: list[Delivered | Kept] = []
+        result: Delivered | Kept
         failures: list[dict[str, Any]] = []
         for row in batch.rows:
             if is_in_question(row, outcome.verdicts[row.key], batch.terms, alone=alone):
                 continue
-            result, failure = settle(row, outcome.verdicts[row.key], batch.terms, alone=alone, now=now)
+            if aside is not None and row.id in aside.kept:
+                result, failure = aside.kept[row.id], aside.failures.get(row.id)
+            else:
+                result, failure = settle(row, outcome.verdicts[row.key], batch.terms, alone=alone, now=now)
             settled.append(result)
             if failure is not None:
                 failures.append(lane.line(row.id, row.attempt + 1, failure, now))

@@ -39,6 +39,12 @@ SENTENCES: dict[str, Text] = {
         ja="前回の送信の結果が確定するまで待っています。自動で再送します。",
         en="Waiting until the outcome of the last attempt has settled; it is sent again by itself.",
     ),
+    "never_got_through": Text(
+        ja="何度送ってもこのレコードだけが送れず、ほかのレコードは送れているため、自動の再送を止めました。送れなかった理由は、"
+        "ログのこの行動の行で確認できます。原因を取り除いてから再送してください。",
+        en="This record alone did not get through, however often it was sent, while others did; it is no longer sent "
+        "by itself. The log of this action says what stopped it. Remove the cause, then replay.",
+    ),
     "refused_after_unknown": Text(
         ja="以前の送信の結果が分からないまま、再送が拒否されました。連携先にレコードがあるか、連携キー"
         "（renkei why で表示）などで確認してください。重複を禁止した項目がほかにもあると、登録済みのこのレコード自身が"

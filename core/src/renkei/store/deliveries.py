@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -62,12 +62,17 @@ _due = (
     .order_by(*_in_order)
     .limit(bindparam("most"))
 )
-# What was never sent has nothing to wait for. Only a clock that was put back makes its time lie ahead.
+LONGEST_PUT_OFF = timedelta(minutes=10)
+"""How long a record that was certainly not stored may be left behind the others."""
+
+# What was never sent has nothing to wait for, and what was put off not longer than that. Only a clock that was put back
+# makes a time lie further ahead.
 _ahead_of_the_clock = (
     _of_integration.where(
         deliveries.c.due_at > bindparam("now"),
         deliveries.c.due_at <= bindparam("horizon"),
         deliveries.c.maybe_written.is_(False),
+        sa.or_(deliveries.c.attempt == 0, deliveries.c.due_at > bindparam("put_off_to")),
     )
     .order_by(*_in_order)
     .limit(bindparam("most"))
@@ -85,9 +90,10 @@ def due(connection: sa.Connection, lane_id: int, *, now: datetime, most: int, af
     found: dict[int, list[Waiting]] = {}
     for integration in turn:
         asked = {"lane": lane_id, "integration": integration, "now": now, "horizon": now + LONGEST_WAIT, "most": most}
+        ahead = {**asked, "put_off_to": now + LONGEST_PUT_OFF}
         rows = list(connection.execute(_due, asked).mappings())
         if len(rows) < most:
-            rows += connection.execute(_ahead_of_the_clock, {**asked, "most": most - len(rows)}).mappings()
+            rows += connection.execute(_ahead_of_the_clock, {**ahead, "most": most - len(rows)}).mappings()
         found[integration] = [Waiting(**row) for row in rows]
     return _in_turn(list(found.values()), most)
 
