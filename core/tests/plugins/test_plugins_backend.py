@@ -273,6 +273,26 @@ def test_files_are_streamed_from_the_host_and_its_failures_are_ours(acme, toolbo
             backend.authenticate(toolbox.call(open_file=open_file), spec.AuthenticateRequest())
 
 
+def test_a_file_that_is_not_read_to_its_end_is_closed_with_the_plugins_iterator(acme, toolbox):
+    ended = []
+
+    async def opens(ctx, request):
+        chunks = ctx.open_file(spec.FileRef(id="1", name="a.pdf"))
+        first = await anext(chunks)
+        await chunks.aclose()
+        assert ended == ["closed"]
+        return spec.Account(id="1", label=first.decode())
+
+    async def endless(ref):
+        try:
+            while True:
+                yield b"ab"
+        finally:
+            ended.append("closed")
+
+    assert acme(authenticate=opens).authenticate(toolbox.call(open_file=endless), spec.AuthenticateRequest()).id == "1"
+
+
 def test_a_push_larger_than_the_backend_takes_is_cores_mistake(acme, toolbox):
     backend = acme()
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -441,3 +442,21 @@ def test_the_simulator_and_the_plugin_import_nothing_of_each_other() -> None:
     }
     assert all(name.startswith("renkei_kintone.simulator") for name in imported)
     assert not any("simulator" in line for text in plugin for line in text.splitlines() if " import " in line)
+
+
+def test_a_client_that_leaves_in_the_middle_of_a_body_is_no_error_of_the_simulators(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    host, _, port = served.url.removeprefix("http://").partition(":")
+    head = "POST /k/v1/file.json HTTP/1.1\r\nHost: x\r\nX-Cybozu-API-Token: simulated-add-only-token\r\n"
+    form = "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 100000\r\n\r\n--b\r\n"
+
+    with socket.create_connection((host, int(port)), timeout=20) as leaving:
+        leaving.sendall((head + form).encode())
+    for _ in range(100):
+        assert served.http.get("/_sim/requests").status_code == 200
+        if served.kintone.requests:
+            break
+
+    assert [(one.path, one.status) for one in served.kintone.requests] == [("/k/v1/file.json", None)]
+    assert not [record for record in caplog.records if record.exc_info]

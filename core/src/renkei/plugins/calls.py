@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -107,8 +108,9 @@ def _opener(open_file: OpenFile | None) -> OpenFile:
             raise Unavailable("no_files", "This call has no way to open the host's files.")
         problem: Unavailable
         try:
-            async for chunk in open_file(ref):
-                yield chunk
+            async with _closing(open_file(ref)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
             return
         except RenkeiError:
             raise
@@ -117,3 +119,14 @@ def _opener(open_file: OpenFile | None) -> OpenFile:
         raise problem
 
     return opened
+
+
+@asynccontextmanager
+async def _closing(chunks: AsyncIterator[bytes]) -> AsyncIterator[AsyncIterator[bytes]]:
+    """A plugin may stop reading early: the host's generator ends there, and with it whatever it holds open."""
+    try:
+        yield chunks
+    finally:
+        close = getattr(chunks, "aclose", None)
+        if close is not None:
+            await close()

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -57,7 +57,7 @@ class _Api:
             fault = self._kintone.faults.take(incoming.method_of(request), path)
             response = await self._struck(request, call, fault, over=over)
             status = response.status_code
-        except outside.Cut:
+        except (outside.Cut, ClientDisconnect):  # the second: whoever asked has gone away in the middle of a body
             pass
         finally:
             self._running -= 1
