@@ -75,6 +75,7 @@ def problem(**values: Any) -> str:
         ("long", "一\r\n二\r三\n四", "一\n二\n三\n四"),
         ("html", "<p onclick='x()'>a</p><script>b</script>", "<p>a</p>"),
         ("html", "<script>b</script>", ""),
+        ("html", '<p style="color:red;position:fixed">a</p>', '<p style="color:red">a</p>'),
         ("number", Decimal("12.50"), "12.5"),
         ("number", Decimal("1.500000"), "1.5"),
         ("number", Decimal("1E+3"), "1000"),

@@ -281,13 +281,17 @@ class Player:
             )
 
 
+# From vcrpy 9 on it has one of its own, which keeps apart what an older one writes alike.
+_DUMPER = getattr(yamlserializer, "_CassetteDumper", None) or yamlserializer.Dumper
+
+
 class _Readable:
     """vcrpy's YAML, with letters of any language as they are, so that people can review what is committed."""
 
     @staticmethod
     def serialize(cassette: Mapping[str, Any]) -> str:
         """The text of a cassette."""
-        text: str = yaml.dump(cassette, Dumper=yamlserializer._CassetteDumper, allow_unicode=True, width=120)
+        text: str = yaml.dump(cassette, Dumper=_DUMPER, allow_unicode=True, width=120)
         return text
 
 
