@@ -10,6 +10,7 @@ import pytest
 
 from renkei import spec
 from renkei.testing import FakeBackend, fake_plugin
+from renkei.testing.contract.saboteurs.making import damaged
 
 from .conftest import World
 
@@ -33,9 +34,6 @@ class UploadingBackend(FakeBackend):
         return super().plug() | {"plugins": {"fake": self._plugin()}}
 
     def _plugin(self) -> ModuleType:
-        module = ModuleType("uploading_plugin")
-
-        @spec.push
         async def crm_push(ctx: spec.Context[Any], request: spec.PushRequest) -> spec.PushReport:
             lost = {r.key for r in request.records if self.is_out or r.fields.get("subject") in self.cursed}
             others = tuple(record for record in request.records if record.key not in lost)
@@ -46,10 +44,7 @@ class UploadingBackend(FakeBackend):
             told = tuple(verdicts.get(record.key) or spec.NotStored(key=record.key) for record in request.records)
             return spec.PushReport(verdicts=told, stopped_by=spec.Unavailable("upload_lost", "an upload was cut off"))
 
-        module.crm_push = crm_push
-        for name in ("describe", "authenticate", "discover", "map"):
-            setattr(module, f"crm_{name}", getattr(fake_plugin, f"crm_{name}"))
-        return module
+        return damaged(fake_plugin, push=crm_push)
 
 
 @pytest.fixture

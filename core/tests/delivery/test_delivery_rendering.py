@@ -9,6 +9,7 @@ import pytest
 
 from renkei import spec
 from renkei.testing import FakeBackend, fake_plugin
+from renkei.testing.contract.saboteurs.making import damaged
 
 from .conftest import World
 
@@ -23,9 +24,6 @@ class FussyBackend(FakeBackend):
 
 
 def _fussy_plugin() -> ModuleType:
-    module = ModuleType("fussy_plugin")
-
-    @spec.map
     def crm_map(request: spec.MapRequest) -> spec.MapResult:
         body = request.values.get("body")
         if body == "crash":
@@ -37,10 +35,7 @@ def _fussy_plugin() -> ModuleType:
             problems.append(spec.Problem(field="subject", code="required", message=missing))
         return spec.MapResult(problems=tuple(problems)) if problems else fake_plugin.crm_map(request)
 
-    module.crm_map = crm_map
-    for name in ("describe", "authenticate", "discover", "push"):
-        setattr(module, f"crm_{name}", getattr(fake_plugin, f"crm_{name}"))
-    return module
+    return damaged(fake_plugin, map=crm_map)
 
 
 @pytest.fixture
