@@ -138,7 +138,8 @@ def test_an_old_delivery_without_a_worker_is_an_alarm(world):
     health = world.renkei.health()
 
     assert not health.ok
-    assert "no worker was seen for half a minute: start 'renkei work'" in health.problems[0]
+    assert "no worker was seen for half a minute: start 'renkei work'" in health.problems[0].en
+    assert "renkei work を実行する" in health.problems[0].ja
     assert health.oldest_due == world.clock.now() - 2 * MINUTE
 
 
@@ -166,8 +167,9 @@ def test_a_blocked_lane_is_a_problem_that_names_connection_target_and_reason(wor
     health = world.renkei.health()
 
     assert not health.ok
-    assert "connection 'fake', target 'cases' is blocked" in health.problems[0]
-    assert "wrong_password" in health.problems[0]
+    assert "connection 'fake', target 'cases' is blocked" in health.problems[0].en
+    assert "連携先「cases」が停止しています" in health.problems[0].ja
+    assert "wrong_password" in health.problems[0].ja
 
 
 def test_what_is_paused_is_nobodys_alarm(world):

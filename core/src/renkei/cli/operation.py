@@ -38,7 +38,7 @@ def health(scope: Scope) -> None:
             ja="正常です。" if found.ok else "確認が必要です。", en="All is well." if found.ok else "Needs a person."
         )
         for problem in found.problems:
-            scope.out.line(f"! {problem}")
+            scope.out.line(f"! {problem.in_(scope.language)}")
         workers = ", ".join(found.workers)
         scope.out.say(ja=f"稼働中のワーカー: {workers or 'なし'}", en=f"Workers seen: {workers or 'none'}")
         if found.oldest_due is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -94,14 +94,14 @@ class Health:
 
     Attributes:
         ok: nothing here needs a person.
-        problems: what does, one sentence each.
+        problems: what does, one sentence each, for operators.
         workers: names of workers that were seen within the last half minute.
         oldest_due: since when the oldest delivery that could be sent has been due.
         blocked: lanes that wait for a person: target and why.
     """
 
     ok: bool
-    problems: tuple[str, ...]
+    problems: tuple[Text, ...]
     workers: tuple[str, ...]
     oldest_due: datetime | None
     blocked: tuple[dict[str, Any], ...]
@@ -221,21 +221,37 @@ class Questions:
             workers = tuple(row.worker for row in history.beats(connection) if now - row.seen_at < SILENT)
             oldest = health.oldest_due(connection)
             blocked = tuple(health.blocked(connection))
-        problems = []
+        problems: list[Text] = []
         if oldest is not None and now - oldest > OVERDUE and not workers:
             problems.append(
-                "Deliveries are due and no worker was seen for half a minute: start 'renkei work' or Renkei.start()."
+                Text(
+                    ja="送信を待っている行動がありますが、ワーカーが30秒以上見当たりません。renkei work を実行するか、"
+                    "Renkei.start() を呼び出してください。",
+                    en="Deliveries are due and no worker was seen for half a minute: start 'renkei work' or "
+                    "Renkei.start().",
+                )
             )
         elif oldest is not None and now - oldest > STUCK:
             problems.append(
-                "A delivery has been due for over ten minutes although workers run: look at 'renkei log' of its inbox."
+                Text(
+                    ja="ワーカーは動いていますが、10分以上送信を待っている行動があります。その受信箱の renkei log を"
+                    "確認してください。",
+                    en="A delivery has been due for over ten minutes although workers run: look at 'renkei log' of its "
+                    "inbox.",
+                )
             )
-        problems += [
-            f"Tenant {lane['tenant']!r}: connection {lane['connection']!r}, target {lane['target']!r} is blocked: "
-            f"{lane['reason']['en']} ({lane['code']})"
-            for lane in blocked
-        ]
+        problems += [_blocked(lane) for lane in blocked]
         return Health(ok=not problems, problems=tuple(problems), workers=workers, oldest_due=oldest, blocked=blocked)
+
+
+def _blocked(lane: Mapping[str, Any]) -> Text:
+    reason, code = lane["reason"], lane["code"]
+    return Text(
+        ja=f"テナント「{lane['tenant']}」: 接続「{lane['connection']}」の連携先「{lane['target']}」が停止しています。"
+        f"{reason['ja']} ({code})",
+        en=f"Tenant {lane['tenant']!r}: connection {lane['connection']!r}, target {lane['target']!r} is blocked: "
+        f"{reason['en']} ({code})",
+    )
 
 
 def _status_of(action_id: str, row: Any) -> Status:
@@ -244,7 +260,7 @@ def _status_of(action_id: str, row: Any) -> Status:
     text = Text(**{k: reason[k] for k in ("ja", "en")}) if reason else STATES.get(row.state)
     until, code = None, row.code
     if row.state == "waiting":
-        until = row.due_at if row.maybe_written else None
+        until = row.due_at if row.maybe_written or row.code else None
         if row.integration_state == "paused":
             text, code = STATES["paused"], "paused"
         elif row.lane_state != "open" and row.lane_reason:
