@@ -23,18 +23,23 @@ class UploadingBackend(FakeBackend):
     Attributes:
         cursed: subjects whose upload is always cut off.
         is_out: nothing can be uploaded at all.
+        filtered: subjects for which a proxy in front refuses the whole push.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.cursed: set[str] = set()
         self.is_out = False
+        self.filtered: set[str] = set()
 
     def plug(self) -> dict[str, Any]:
         return super().plug() | {"plugins": {"fake": self._plugin()}}
 
     def _plugin(self) -> ModuleType:
         async def crm_push(ctx: spec.Context[Any], request: spec.PushRequest) -> spec.PushReport:
+            if any(record.fields.get("subject") in self.filtered for record in request.records):
+                refused = tuple(spec.NotStored(key=record.key) for record in request.records)
+                return spec.PushReport(verdicts=refused, stopped_by=spec.PermissionDenied("filtered", "a proxy's page"))
             lost = {r.key for r in request.records if self.is_out or r.fields.get("subject") in self.cursed}
             others = tuple(record for record in request.records if record.key not in lost)
             report = await fake_plugin.crm_push(ctx, request.model_copy(update={"records": others}))
@@ -106,6 +111,25 @@ def test_it_is_tried_ever_less_often_and_gets_in_once_its_trouble_is_over(world)
         world.drain(after=MINUTE)
 
     assert world.state(0) == "delivered"
+
+
+def test_a_record_for_which_whole_pushes_are_refused_is_found_on_the_way_and_then_sent_by_itself(world):
+    world.fake.filtered = {"subject 150"}
+    world.record(*range(300))
+    for _ in range(40):
+        world.drain(after=MINUTE)
+
+    assert world.ledger() == {"offered": 300, "recorded": 300, "delivered": 299, "waiting": 1}
+    assert (lane(world), world.status(150).code) == ("open", "filtered")
+    # One, four, sixteen … and again from one after each refusal.
+    assert len(world.fake.pushes) < 30
+
+    world.record(*range(300, 320))
+    world.drain(after=MINUTE)
+    assert world.ledger()["delivered"] == 319
+    world.fake.filtered.clear()
+    world.drain(after=11 * MINUTE)
+    assert world.state(150) == "delivered"
 
 
 def test_in_an_outage_the_lane_waits_and_every_record_gets_in_after_it(world):

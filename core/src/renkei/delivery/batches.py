@@ -19,6 +19,9 @@ from renkei.store import deliveries, integrations
 from renkei.store.deliveries import Delivered, Kept, Waiting
 from renkei.store.integrations import Revision
 
+GROWTH = 4
+"""How many times as many records follow a push of a lane that had failed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
@@ -49,7 +52,8 @@ class Batches:
 
     Attributes:
         cursor: the integration that was served last.
-        small: the next batch holds one record: the lane has failed, and this finds out whether it works again.
+        most: records of the next batch, None for as many as a push takes. A lane that has failed begins with one, to
+            find out whether it works again; what goes well is followed by more.
     """
 
     def __init__(self, lane: Lane, lookout: Lookout) -> None:
@@ -57,7 +61,7 @@ class Batches:
         self._lookout = lookout
         self._revisions: dict[int, Revision] = {}
         self.cursor: int = lane.row.cursor
-        self.small = False
+        self.most: int | None = None
 
     def next(self, *, ahead: bool = False) -> Batch | None:
         """The next batch, or None where nothing is due; what cannot be rendered is rejected on the way.
@@ -88,15 +92,27 @@ class Batches:
             if batch is not None:
                 return None if self._held_back(batch, ahead=ahead) else batch
 
+    def grow(self) -> None:
+        """After a push that went well: the next may be larger.
+
+        Not at once: where one record of many has a whole push refused by somebody in front of the backend, most of the
+        others get in on the way.
+        """
+        if self.most is not None:
+            self.most *= GROWTH
+            if self.most >= self._lane.limits.push_size:
+                self.most = None
+
     def _due(self) -> list[Waiting]:
         lane = self._lane
-        most = 1 if self.small else lane.limits.push_size
+        most = self.most or lane.limits.push_size
         with lane.store.read() as connection:
             rows = deliveries.due(connection, lane.id, now=lane.clock.now(), most=most, after=self.cursor)
             for row in rows:
                 if row.revision_id not in self._revisions:
                     self._revisions[row.revision_id] = integrations.revision(connection, row.revision_id)
-        return rows
+        # What stands aside is sent by itself, so that it spoils nobody else's push.
+        return rows[:1] if rows and rows[0].stands_aside else [row for row in rows if not row.stands_aside]
 
     def _settled_ones(self, rows: list[Waiting]) -> list[Waiting] | None:
         """Those that may go; what this process knows to be on hold still is put off. None: all of them were."""
@@ -212,7 +228,7 @@ class Batches:
             rows=tuple(row for row, _ in good),
             records=tuple(record for _, record in good),
             terms=terms,
-            full=len(good) >= min(most, self._lane.limits.push_size),
+            full=len(good) >= min(most, self.most or self._lane.limits.push_size),
         )
 
     def _render_one(self, row: Waiting) -> WireRecord | Kept:

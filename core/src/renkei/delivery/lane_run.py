@@ -139,7 +139,7 @@ class LaneRun:
             if account.id != lane.row.account_id:
                 lane.stop(lane.own("account_changed", message="the settings lead to another account"))
             self._target.look()
-            self._batches.small = True
+            self._batches.most = 1
         lane.change(state="open", reason_code=None, reason=None, until=None)
         lane.policy.reached("opened")
         log.info("the lane is open again", extra={"event": "lane.open", "lane": lane.id})
@@ -151,8 +151,9 @@ class LaneRun:
         batch = self._mark_first(self._batches.next())
         while batch is not None:
             pushing = self._send_off(batch)
-            going_on = time.monotonic() < ends and not self.lane.around.stopping() and not self._batches.small
-            ahead, trouble = self._prepare_ahead() if going_on else (None, None)
+            going_on = time.monotonic() < ends and not self.lane.around.stopping()
+            surely = going_on and self._batches.most is None
+            ahead, trouble = self._prepare_ahead() if surely else (None, None)
             outcome = pushing.result()
             self.lane.policy.reached("answered")
             following = self._after(batch, outcome, ahead if trouble is None else None)
@@ -206,7 +207,7 @@ class LaneRun:
             self._face(outcome)
         elif aside.change is not None:
             self.lane.stop(aside.change)
-        self._batches.small = False
+        self._batches.grow()
         if suspects and len(batch.rows) > 1:
             self._suspects.isolate([row.id for row in suspects], batch.pushed([row.id for row in batch.rows]))
         elif suspects:

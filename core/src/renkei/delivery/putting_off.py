@@ -18,8 +18,20 @@ from renkei.delivery.lane_changes import LaneChange
 from renkei.delivery.reasons import explain
 from renkei.delivery.settling import Failure
 from renkei.plugins import PushOutcome
-from renkei.spec import BackendError, Created, Duplicate, NotStored, OutcomeUnknown, Unavailable, Updated
+from renkei.spec import (
+    BackendError,
+    Created,
+    Duplicate,
+    NotStored,
+    OutcomeUnknown,
+    PermissionDenied,
+    Unavailable,
+    Updated,
+)
 from renkei.store.deliveries import LONGEST_PUT_OFF, Kept, Waiting
+
+# A file or a record may be cut off, or refused, by whoever stands in front of the backend and reads along.
+_MAY_BE_ONES_OWN = (Unavailable, OutcomeUnknown, PermissionDenied)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +52,7 @@ class PutOff:
 def put_off(lane: Lane, batch: Batch, outcome: PushOutcome, now: datetime) -> PutOff | None:
     """Judge what *outcome* left unstored; None where nothing speaks against any one record."""
     error = outcome.stopped_by
-    if (
-        outcome.fault is not None
-        or outcome.not_sent is not None
-        or not isinstance(error, (Unavailable, OutcomeUnknown))
-    ):
+    if outcome.fault is not None or outcome.not_sent is not None or not isinstance(error, _MAY_BE_ONES_OWN):
         return None
     # What a restored database brought back is told by its code, and keeps it.
     left = [row for row in batch.rows if isinstance(outcome.verdicts[row.key], NotStored) and row.code != "restored"]

@@ -37,6 +37,11 @@ class Waiting:
     code: str | None = None
     resend: bool = False
 
+    @property
+    def stands_aside(self) -> bool:
+        """Whether it was certainly not stored for a reason that may be its own (`renkei.delivery.putting_off`)."""
+        return self.code is not None and self.attempt > 0 and not self.maybe_written
+
 
 _rows = sa.select(
     deliveries.c.id,
