@@ -15,9 +15,11 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from renkei.store import StoreUnavailable, sqlite_file
+from renkei.store import Store, StoreUnavailable, sqlite_file
 from renkei.store.tables import meta
 from renkei.store.writer import Writer
+
+from .conftest import KEYS
 
 WAIT = 20
 
@@ -55,6 +57,26 @@ def _held_up(submit):
     finally:
         go_on.set()
         waiting.result(WAIT)
+
+
+def test_on_postgresql_only_what_is_recorded_shares_a_transaction(pg_url, on_store):
+    bench = on_store(Store(pg_url, KEYS))
+
+    def which(connection):
+        return connection.exec_driver_sql("SELECT pg_current_xact_id()::text").scalar()
+
+    def submit(alone):
+        return bench.store.database.submit(which, alone=alone)
+
+    with _held_up(bench.store.submit):
+        jobs = [submit(alone) for alone in (False, False, True, True, False, False)]
+    a, b, c, d, e, f = (job.result(WAIT) for job in jobs)
+
+    assert a == b
+    assert e == f
+    assert len({a, c, d, e}) == 4
+    assert bench.write(which) not in {a, c, d, e}
+    bench.store.close()
 
 
 def test_a_failing_job_in_a_group_does_not_spoil_the_others(bench):

@@ -56,10 +56,11 @@ class Pending(Future[T]):
     Until the writer has begun its transaction, cancelling it takes the job back: nothing will be stored.
     """
 
-    def __init__(self, job: Job[T], writer: Writer) -> None:
+    def __init__(self, job: Job[T], writer: Writer, *, alone: bool = False) -> None:
         super().__init__()
         self.job = job
         self.writer = writer
+        self.alone = alone
         self._wanted: bool | None = None
 
     def is_wanted(self) -> bool:
@@ -88,6 +89,7 @@ class Writer:
         self._begin = begin
         self._reached = reached
         self._queue: queue.SimpleQueue[Pending[Any] | None] = queue.SimpleQueue()
+        self._first_of_next: Pending[Any] | None = None
         self._lock = threading.Lock()
         self._closed = False
         self._begins_since: float | None = None
@@ -96,12 +98,16 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="renkei-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Job[T]) -> Pending[T] | None:
+    def submit(self, job: Job[T], *, alone: bool = False) -> Pending[T] | None:
         """Queue *job*; the future is done after its commit. Cancelling it may come too late, which does no harm.
 
         None where this writer has been closed or has ended: what is put into its queue now, nobody would take out.
+
+        Args:
+            job: what to do.
+            alone: in a transaction of its own.
         """
-        pending = Pending(job, self)
+        pending = Pending(job, self, alone=alone)
         with self._lock:
             if self._closed or not self._thread.is_alive():
                 return None
@@ -146,11 +152,14 @@ class Writer:
                 log.exception("the writer met an error it did not expect", extra={"event": "store.writer_error"})
 
     def _next_group(self) -> tuple[list[Pending[Any]], bool]:
+        item, self._first_of_next = self._first_of_next or self._queue.get(), None
         group: list[Pending[Any]] = []
-        item = self._queue.get()
         while item is not None:
+            if item.alone and group:
+                self._first_of_next = item
+                return group, False
             group.append(item)
-            if len(group) >= GROUP_SIZE:
+            if item.alone or len(group) >= GROUP_SIZE:
                 return group, False
             try:
                 item = self._queue.get_nowait()
