@@ -13,9 +13,9 @@ _OTHERS: Final = (
 _ANY: Final = (
     "    if key_field is None:\n        return False\n    return any(item.field == key_field for item in complaints)\n"
 )
-_RULES: Final = "return complaints[0].parsed and len(set(complaints[0].messages)) <= 1 and key_fits(field, value)"
-_ANY_VALUE: Final = "return complaints[0].parsed and len(set(complaints[0].messages)) <= 1"
-_JAPANESE: Final = f'return any("重複" in one for one in complaints[0].messages) and {_RULES.removeprefix("return ")}'
+_ANY_VALUE: Final = 'return only.parsed and only.ending == ".value" and len(set(only.messages)) <= 1'
+_RULES: Final = f"{_ANY_VALUE} and key_fits(field, value)"
+_JAPANESE: Final = f'return any("重複" in one for one in only.messages) and {_RULES.removeprefix("return ")}'
 _WRITTEN: Final = '    text = format(number, "f")\n'
 _USERS: Final = "for code in _several(field, value)"
 _SENTENCE: Final = "    message = sentence(complaints"
@@ -51,7 +51,7 @@ KINTONE: Final[tuple[Saboteur, ...]] = (
         "Passes a mail's HTML on as it came.",
         "Z03",
         "writing",
-        "cleaned = nh3.clean(_sendable(field, value))",
+        "cleaned = _CLEANER.clean(_sendable(field, value))",
         "cleaned = _sendable(field, value)",
     ),
     _kintone(

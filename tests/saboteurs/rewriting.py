@@ -18,7 +18,7 @@ _MODULES: Final[Mapping[str, Sequence[str]]] = {
     "renkei_kintone": (
         *("addresses", "typed", "settings", "remedies", "lane_meanings", "record_meanings", "meanings", "manifest"),
         *("wire", "validation", "field_types", "writing", "tables", "records", "account", "fields", "verify"),
-        *("bulk", "verdicts", "uploads", "push", "backend"),
+        *("blame", "bulk", "verdicts", "uploads", "push", "backend"),
     ),
 }
 _copies = itertools.count(1)
