@@ -72,8 +72,8 @@ def test_others_get_in_behind_a_record_that_never_does(world):
 
     for number in range(1, 4):
         world.record(number)
-        for _ in range(11):
-            world.drain(after=MINUTE)
+        for _ in range(4):
+            world.drain(after=3 * MINUTE)
 
     assert world.ledger() == {"offered": 4, "recorded": 4, "delivered": 3, "waiting": 1}
     assert lane(world) == "open"
@@ -87,8 +87,8 @@ def test_once_others_got_in_it_costs_them_no_wait_at_all(world):
     world.record(0)
     world.drain()
     world.record(1)
-    for _ in range(11):
-        world.drain(after=MINUTE)
+    for _ in range(4):
+        world.drain(after=3 * MINUTE)
     assert world.state(1) == "delivered"
 
     for number in range(2, 6):
@@ -116,8 +116,8 @@ def test_it_is_tried_ever_less_often_and_gets_in_once_its_trouble_is_over(world)
 def test_a_record_for_which_whole_pushes_are_refused_is_found_on_the_way_and_then_sent_by_itself(world):
     world.fake.filtered = {"subject 150"}
     world.record(*range(300))
-    for _ in range(40):
-        world.drain(after=MINUTE)
+    for _ in range(20):
+        world.drain(after=2 * MINUTE)
 
     assert world.ledger() == {"offered": 300, "recorded": 300, "delivered": 299, "waiting": 1}
     assert (lane(world), world.status(150).code) == ("open", "filtered")
@@ -135,14 +135,14 @@ def test_a_record_for_which_whole_pushes_are_refused_is_found_on_the_way_and_the
 def test_in_an_outage_the_lane_waits_and_every_record_gets_in_after_it(world):
     world.fake.is_out = True
     world.record(*range(5))
-    for _ in range(30):
-        world.drain(after=2 * MINUTE)
+    for _ in range(10):
+        world.drain(after=6 * MINUTE)
         assert lane(world) == "waiting"
     assert world.ledger()["waiting"] == 5
 
     world.fake.is_out = False
-    for _ in range(12):
-        world.drain(after=MINUTE)
+    for _ in range(4):
+        world.drain(after=3 * MINUTE)
 
     assert world.ledger() == {"offered": 5, "recorded": 5, "delivered": 5}
     assert lane(world) == "open"
