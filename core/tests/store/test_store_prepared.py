@@ -110,11 +110,16 @@ def test_a_connection_that_was_lost_is_not_used_again(pg_url):
         with engine.connect() as other:
             other.exec_driver_sql(f"SELECT pg_terminate_backend({own})")
         engine.dispose()
-        insert.first(connection, row("a1"))
+        try:
+            insert.first(connection, row("a1"))
+        finally:
+            invalidated.append(connection.invalidated)
 
+    invalidated: list[bool] = []
     try:
         with pytest.raises((StoreUnavailable, DBAPIError)):
             store.write(lose)
+        assert invalidated == [True]
         assert store.write(everything)
     finally:
         store.close()

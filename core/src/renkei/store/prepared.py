@@ -129,7 +129,7 @@ def _translated(connection: sa.Connection, sql: str, error: Any, cursor: Any) ->
     dialect = connection.dialect
     lost = dialect.is_disconnect(error, connection.connection, cursor)
     told = sa.exc.DBAPIError.instance(
-        sql, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, connection_invalidated=lost, dialect=dialect
+        sql, None, error, dialect.loaded_dbapi.Error, connection_invalidated=lost, dialect=dialect
     )
     if lost:
         connection.invalidate(error)
