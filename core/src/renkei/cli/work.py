@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +18,10 @@ from renkei.cli.scope import Scope
 
 if TYPE_CHECKING:
     from renkei.engine import Health, Ledger
+
+
+# How often a worker in the foreground looks whether a signal has come.
+_LOOK_SECONDS = 0.2
 
 
 class Interrupted(BaseException):
@@ -71,11 +77,15 @@ def _until_idle(scope: Scope, seconds: float | None) -> tuple[bool, int]:
 
 
 def _until_told(scope: Scope, seconds: float | None) -> None:
-    told = threading.Event()
-    with _handling(lambda *_: told.set()):
+    # No `threading.Event`: a signal that comes just before its wait begins is seen by nobody, for the wait has no end;
+    # and a handler that sets it while its lock is held waits for itself.
+    told: list[bool] = []
+    ends = math.inf if seconds is None else time.monotonic() + seconds
+    with _handling(lambda *_: told.append(True)):
         scope.engine.start()
         scope.out.note(ja="送信を始めました（Ctrl-C で終了）。", en="Delivering; Ctrl-C ends it in order.")
-        told.wait(seconds)
+        while not told and time.monotonic() < ends:
+            time.sleep(min(_LOOK_SECONDS, max(0.0, ends - time.monotonic())))
         scope.engine.stop()
 
 
