@@ -64,7 +64,7 @@ def lane(world: World) -> str:
     return world.renkei.integrations.show("t", "admin", "support").lane
 
 
-def test_others_get_in_behind_a_record_that_never_does(world):
+def test_others_get_in_behind_a_record_that_never_does(world, caplog):
     world.fake.cursed = {"subject 0"}
     world.record(0)
     world.drain()
@@ -79,7 +79,8 @@ def test_others_get_in_behind_a_record_that_never_does(world):
     assert lane(world) == "open"
     status = world.status(0)
     assert (status.state, status.code) == ("waiting", "upload_lost")
-    assert status.text.ja
+    assert status.text.ja.startswith("ほかのレコードは送れていますが、このレコードだけが")
+    assert any(getattr(record, "event", "") == "delivery.put_off" for record in caplog.records)
     assert status.until > world.clock.now()
 
 

@@ -8,6 +8,7 @@ off by itself, and the lane goes on. What has failed so for as long as a lane is
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,6 +30,8 @@ from renkei.spec import (
     Updated,
 )
 from renkei.store.deliveries import LONGEST_PUT_OFF, Kept, Waiting
+
+log = logging.getLogger("renkei.delivery")
 
 # A file or a record may be cut off, or refused, by whoever stands in front of the backend and reads along.
 _MAY_BE_ONES_OWN = (Unavailable, OutcomeUnknown, PermissionDenied)
@@ -75,11 +78,24 @@ def _of_their_own(lane: Lane, rows: list[Waiting], error: BackendError, now: dat
         # What an earlier request may have stored is never called rejected.
         tries = 10 + lane.policy.give_up_after / lane.policy.longest_retry
         given_up = row.attempt > tries and not row.maybe_written
-        reason = explain(None, "never_got_through") if given_up else explain(lane.backend.manifest, error.code, error)
+        reason = explain(None, "never_got_through") if given_up else _its_own(lane, error)
         kept[row.id] = _kept(row, error, reason, now if given_up else now + pause, rejected=given_up)
         event = "rejected" if given_up else "put_off"
+        log.warning(
+            "delivery %d fails by itself while others get through (%s): %s",
+            row.id,
+            "given up" if given_up else "it stands aside",
+            error.code,
+            extra={"event": f"delivery.{event}", "lane": lane.id, "delivery": row.id},
+        )
         failures[row.id] = Failure(event=event, code=error.code, field=None, message=error.message, reason=reason)
     return PutOff(kept=kept, failures=failures, change=None)
+
+
+def _its_own(lane: Lane, error: BackendError) -> dict[str, str]:
+    """The cause, after what it must not be taken for: the sentence alone speaks of the whole lane."""
+    first, cause = explain(None, "stands_aside"), explain(lane.backend.manifest, error.code, error)
+    return {language: f"{first[language]} {sentence}" for language, sentence in cause.items()}
 
 
 def _with_the_lane(lane: Lane, row: Waiting, error: BackendError, now: datetime) -> PutOff:

@@ -39,6 +39,11 @@ SENTENCES: dict[str, Text] = {
         ja="前回の送信の結果が確定するまで待っています。自動で再送します。",
         en="Waiting until the outcome of the last attempt has settled; it is sent again by itself.",
     ),
+    "stands_aside": Text(
+        ja="ほかのレコードは送れていますが、このレコードだけが送れていません。間隔をあけながら自動で再送します。最後の理由:",
+        en="Other records get through, and this one alone does not. It is tried again by itself, ever less often. "
+        "The last reason:",
+    ),
     "never_got_through": Text(
         ja="何度送ってもこのレコードだけが送れず、ほかのレコードは送れているため、自動の再送を止めました。送れなかった理由は、"
         "ログのこの行動の行で確認できます。原因を取り除いてから再送してください。",
